@@ -1,0 +1,31 @@
+"""jaxlaws: the engine for neural scaling laws."""
+
+from jaxlaws import datasets as datasets
+from jaxlaws import laws as laws
+from jaxlaws import quantities as quantities
+from jaxlaws._draws import Draws as Draws
+from jaxlaws._draws import bootstrap as bootstrap
+from jaxlaws._draws import laplace as laplace
+from jaxlaws._draws import published as published
+from jaxlaws._errors import InputError as InputError
+from jaxlaws._errors import InputWarning as InputWarning
+from jaxlaws._fit import Fit as Fit
+from jaxlaws._fit import fit as fit
+from jaxlaws._law import Constants as Constants
+from jaxlaws._law import Law as Law
+from jaxlaws._law import Parameter as Parameter
+from jaxlaws._law import Variable as Variable
+from jaxlaws._law import law as law
+from jaxlaws._objective import Huber as Huber
+from jaxlaws._objective import LogCosh as LogCosh
+from jaxlaws._objective import Quantile as Quantile
+from jaxlaws._objective import Squared as Squared
+from jaxlaws._objective import StudentT as StudentT
+from jaxlaws._resample import Bayesian as Bayesian
+from jaxlaws._resample import Jackknife as Jackknife
+from jaxlaws._resample import Pairs as Pairs
+from jaxlaws._resample import Parametric as Parametric
+from jaxlaws._resample import Residual as Residual
+from jaxlaws._resample import Wild as Wild
+from jaxlaws._runs import Runs as Runs
+from jaxlaws._solver import Newton as Newton

@@ -1,0 +1,238 @@
+"""The coordinate z in which everything is searched: standard normal over the typical ranges.
+
+A parameter that enters the law linearly and is positive (E, A, B: the size of a term) is written as
+the logarithm of its term at the centre of the data, relative to the target there. Then "each term
+is about a third of the loss" is the same start whatever the exponents are, the exponents no longer
+drag the amplitudes along, and float32 is enough. Every other parameter is its own standard
+coordinate.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxlaws._law import NORMAL_90, Law, Parameter
+from jaxlaws._runs import Runs
+
+FARTHEST = 6.0  # bounds of an ordinary coordinate, in standard deviations of the typical range
+LARGEST_TERM = 9.0  # log of a term's largest size relative to the target
+SMALLEST_TERM = {"float64": -27.6, "float32": -13.8}  # log 1e-12, log 1e-6: a term that is gone
+DEAD_TERM = 1e-5  # share of the prediction below which a term has died
+ALIVE = (-3.5, 0.0)  # where a start's terms are brought to life: 3 to 100 % of the target
+
+
+class Frame(NamedTuple):
+    """What of the coordinate depends on the data: leaves may carry a leading axis of data sets.
+
+    centre {input: () or (k,)}, level () log size of the target, middle (p,) and width (p,) of each
+    coordinate on the unconstrained line.
+    """
+
+    centre: Mapping[str, Array]
+    level: Array
+    middle: Array
+    width: Array
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """The layout of z for one law.
+
+    Attributes:
+        law: The law.
+        terms: The positive parameters that enter linearly.
+        slices: Parameter -> its place in z.
+        size: p, the length of z.
+    """
+
+    law: Law
+    terms: tuple[str, ...]
+    slices: Mapping[str, slice]
+    size: int
+
+    __hash__ = object.__hash__
+
+    def names(self) -> list[str]:
+        """(p,) names of the coordinates, with a number where a parameter has several."""
+        out = []
+        for name, where in self.slices.items():
+            k = where.stop - where.start
+            out += [name] if not self.law.params[name].size else [f"{name}[{i}]" for i in range(k)]
+        return out
+
+    def is_term(self) -> np.ndarray:
+        """(p,) whether a coordinate is the size of a term."""
+        mask = np.zeros(self.size, bool)
+        for name in self.terms:
+            mask[self.slices[name]] = True
+        return mask
+
+    def frame(self, runs: Runs) -> Frame:
+        """The data-dependent part for one table of runs."""
+        live = runs.weight > 0
+        centre = {}
+        for name, variable in self.law.inputs.items():
+            values = runs.inputs[name][live]
+            if name in ("group", "curve"):
+                centre[name] = values[0]
+            elif variable.support.name == "positive":
+                centre[name] = np.exp(np.mean(np.log(values), axis=0))
+            else:
+                centre[name] = np.mean(values, axis=0)
+        if "curve" in centre:  # a step of another curve would not be on it
+            centre = {k: runs.inputs[k][live][live.sum() // 2] for k in centre}
+        middle, width = np.zeros(self.size), np.ones(self.size)
+        for name, p in self.law.params.items():
+            if name in self.terms:
+                continue
+            low, high = p.centre - NORMAL_90 * p.spread, p.centre + NORMAL_90 * p.spread
+            if p.like:
+                values = np.log(runs.inputs[p.like][live])
+                low, high = values.min() - 0.5, values.max() + 0.5
+            middle[self.slices[name]] = (low + high) / 2
+            width[self.slices[name]] = (high - low) / (2 * NORMAL_90)
+        level = np.log(np.mean(np.abs(runs.target[live])))
+        return Frame(
+            {k: jnp.asarray(v) for k, v in centre.items()},
+            *map(jnp.asarray, (level, middle, width)),
+        )
+
+    def to_params(self, z: Array, frame: Frame) -> dict[str, Array]:
+        """Parameters from z (p,); scalar case."""
+        values: dict[str, Array] = {}
+        unconstrained = frame.middle + frame.width * z
+        for name, where in self.slices.items():
+            if name not in self.terms:
+                p = self.law.params[name]
+                values[name] = p.support.constrain(_sized(unconstrained[where], p))
+        sizes = self._term_sizes(values, frame)
+        for name in self.terms:
+            log_term = _sized(z[self.slices[name]], self.law.params[name])
+            values[name] = jnp.exp(log_term + frame.level - sizes[name])
+        return {name: values[name] for name in self.law.params}
+
+    def from_params(self, params: Mapping[str, Array], frame: Frame) -> Array:
+        """Z (p,) from parameters; the inverse of `to_params`."""
+        own = {k: jnp.asarray(v) for k, v in params.items() if k not in self.terms}
+        sizes = self._term_sizes(own, frame)
+        z = jnp.zeros(self.size, frame.middle.dtype)
+        for name, where in self.slices.items():
+            p = self.law.params[name]
+            value = jnp.ravel(jnp.asarray(params[name], frame.middle.dtype))
+            if name in self.terms:
+                z = z.at[where].set(jnp.log(value) - frame.level + sizes[name])
+            else:
+                inside = p.support.unconstrain(value)
+                z = z.at[where].set((inside - frame.middle[where]) / frame.width[where])
+        return z
+
+    def _term_sizes(self, own: Mapping[str, Array], frame: Frame) -> dict[str, Array]:
+        """Log size of each term at the centre when its parameter is one."""
+        if not self.terms:
+            return {}
+
+        def at_centre(sizes: dict[str, Array]) -> Array:
+            full = {k: jnp.broadcast_to(v, self.law.params[k].size) for k, v in sizes.items()}
+            return self.law.scalar({**frame.centre, **own, **full})
+
+        slopes = jax.grad(at_centre)({k: jnp.ones((), frame.middle.dtype) for k in self.terms})
+        # A term that vanishes at the centre (no annealing yet) is left in its own units.
+        return {k: jnp.log(jnp.where(v == 0, 1.0, jnp.abs(v))) for k, v in slopes.items()}
+
+    def bounds(self, dtype: str) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper bounds (p,) of the search."""
+        term = self.is_term()
+        lower = np.where(term, SMALLEST_TERM[dtype], -FARTHEST)
+        return lower, np.where(term, LARGEST_TERM, FARTHEST)
+
+    def alive(self, z: np.ndarray) -> np.ndarray:
+        """Starts (start, p) with every term brought to a size that its gradient can feel."""
+        term = self.is_term()
+        return np.where(term, np.clip(z, *ALIVE), np.clip(z, -3.0, 3.0))
+
+    def random_starts(self, seed: int, count: int) -> np.ndarray:
+        """(start, p) starts: the first from the middle of the typical ranges, the rest spread."""
+        from scipy.stats import norm, qmc
+
+        uniform = qmc.Sobol(self.size, seed=seed).random(count)
+        z = norm.ppf(0.02 + 0.96 * uniform)
+        term = self.is_term()
+        low, high = ALIVE
+        z = np.where(term, low + (high - low) * uniform, z)
+        z[0] = np.where(term, -1.0, 0.0)
+        return z
+
+
+@lru_cache(maxsize=512)
+def coordinates(law: Law) -> Coordinates:
+    """The layout of z for a law; the linear parameters are found from the function itself."""
+    slices, at = {}, 0
+    for name, p in law.params.items():
+        k = int(np.prod(p.size)) if p.size else 1
+        slices[name] = slice(at, at + k)
+        at += k
+    return Coordinates(law, _linear_terms(law), slices, at)
+
+
+def _linear_terms(law: Law) -> tuple[str, ...]:
+    """Positive parameters in which the law is affine, taken together.
+
+    Second derivatives are looked at in a few places; a parameter joins when they vanish with
+    itself and with all that joined before.
+    """
+    candidates = [k for k, p in law.params.items() if p.support.name == "positive" and not p.like]
+    if not candidates:
+        return ()
+    rng = np.random.default_rng(0)
+
+    def value(sizes: Array, own: dict[str, Array], inputs: dict[str, Array]) -> Array:
+        full = {
+            k: jnp.broadcast_to(s, law.params[k].size)
+            for k, s in zip(candidates, sizes, strict=True)
+        }
+        return law.scalar({**inputs, **own, **full})
+
+    worst = np.zeros((len(candidates), len(candidates)))
+    second = jax.jit(jax.hessian(value))
+    for _ in range(3):
+        own = {
+            k: p.constrain(jnp.asarray(rng.uniform(-1, 1, p.size)))
+            for k, p in law.params.items()
+            if k not in candidates
+        }
+        inputs = {k: _example(v, rng) for k, v in law.inputs.items()}
+        sizes = jnp.asarray(
+            [
+                float(law.params[k].constrain(jnp.asarray(rng.uniform(-0.5, 0.5))))
+                for k in candidates
+            ]
+        )
+        found = np.abs(np.asarray(second(sizes, own, inputs))) * np.outer(sizes, sizes)
+        worst = np.maximum(worst, np.where(np.isfinite(found), found, np.inf))
+    chosen: list[int] = []
+    for i in range(len(candidates)):
+        if all(worst[i, j] < 1e-12 for j in [*chosen, i]):
+            chosen.append(i)
+    return tuple(candidates[i] for i in chosen)
+
+
+def _example(variable: object, rng: np.random.Generator) -> Array:
+    size = tuple(3 if k is None else k for k in variable.size)  # type: ignore[attr-defined]
+    name = variable.support.name  # type: ignore[attr-defined]
+    if variable.name in ("group", "curve"):  # type: ignore[attr-defined]
+        return jnp.zeros(())
+    if name == "simplex":
+        return jnp.asarray(rng.dirichlet(np.ones(size)))
+    if name == "positive":
+        return jnp.asarray(np.floor(np.exp(rng.uniform(1.0, 4.0, size))))
+    return jnp.asarray(rng.uniform(0.1, 0.9, size))
+
+
+def _sized(values: Array, p: Parameter) -> Array:
+    return values.reshape(p.size)

@@ -1,0 +1,378 @@
+"""fit: the global minimum of a law's risk over a table of runs, and how sure one can be of that."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, overload
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jax import Array
+
+from jaxlaws._coordinates import DEAD_TERM
+from jaxlaws._errors import InputError
+from jaxlaws._law import Law
+from jaxlaws._objective import SPACES, Huber, Objective
+from jaxlaws._resample import Sample
+from jaxlaws._risk import Problem, build, minimise, residuals
+from jaxlaws._runs import Runs, Stack
+from jaxlaws._solver import CONVERGED, STATUS, Newton, Solution
+
+AGREE = 1e-6  # relative difference in the objective below which two minima are one
+NEARLY = 1.5  # minima up to this multiple of the lowest are kept as starts of refits
+FLAT = 1e10  # condition number above which a direction is not identified
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted law.
+
+    Attributes:
+        law: The law.
+        runs: The runs it was fitted to, with exactly the law's inputs.
+        objective: What was minimised.
+        space: Space of the residuals.
+        params: Name -> () or (k,) estimate.
+        value: The objective, summed over runs, in its own units.
+        residual: (n,) measured minus fitted in the space of residuals.
+        solution: Every start's end, leading axis (start,), lowest first.
+        minima: (k, p) distinct low minima in z, lowest first.
+        status: "converged", or what went wrong at the best start.
+        at_bound: Parameters at an end of their range, and which end.
+        dead: Parameters whose term contributes nothing anywhere.
+        problem: The compiled problem, for refits.
+        solver: The solver's settings.
+    """
+
+    law: Law
+    runs: Runs
+    objective: Objective
+    space: str
+    params: Mapping[str, Array]
+    value: float
+    residual: np.ndarray
+    solution: Solution
+    minima: np.ndarray
+    status: str
+    at_bound: tuple[str, ...]
+    dead: tuple[str, ...]
+    problem: Problem
+    solver: Newton
+
+    @property
+    def converged(self) -> bool:
+        """Whether the best start ended at a certified minimum."""
+        return self.status == STATUS[CONVERGED]
+
+    @property
+    def condition(self) -> float:
+        """Ratio of the Hessian's largest to smallest pivot in z."""
+        return float(self.solution.condition[0])
+
+    @property
+    def agreeing(self) -> int:
+        """How many starts ended at the same objective as the best."""
+        value = self.solution.value
+        return int(np.sum(value <= value[0] * (1 + AGREE) + 1e-15))
+
+    @property
+    def sample(self) -> Sample:
+        """The data and the fit in the space of residuals, as resamplers look at them."""
+        target = self.problem.target[0]
+        return Sample(
+            weight=self.runs.weight,
+            target=target,
+            fitted=target - self.residual,
+            group=self.runs.group,
+            spare=max(1.0, float((self.runs.weight > 0).sum() - self.problem.layout.size)),
+        )
+
+    @property
+    def scale(self) -> float:
+        """Standard deviation of the residuals, with the spent parameters accounted for."""
+        from jaxlaws._resample import noise_scale
+
+        return noise_scale(self.sample)
+
+    def bind(self) -> Law:
+        """The law with its parameters held at the estimates: a function of the inputs alone."""
+        return self.law.fix(**{k: np.asarray(v) for k, v in self.params.items()})
+
+    def frame(self) -> pd.DataFrame:
+        """Estimates as a table: parameter, unit, estimate, note."""
+        notes = {n.split(" ")[0]: n.split(" ", 1)[1] for n in self.at_bound}
+        notes |= {n: "dead term" for n in self.dead}
+        return pd.DataFrame(
+            [
+                dict(
+                    parameter=label,
+                    unit=self.law.params[name].unit,
+                    estimate=v,
+                    note=notes.get(name, ""),
+                )
+                for name, value in self.params.items()
+                for label, v in _labelled(name, value)
+            ]
+        ).set_index("parameter")
+
+    def notes(self) -> list[str]:
+        """What a reader must know before believing the estimates, in words."""
+        out = []
+        if not self.converged:
+            out.append(
+                f"The best start did not converge ({self.status}): do not use these numbers."
+            )
+        if self.agreeing < len(self.solution.value) / 2:
+            out.append(
+                f"Only {self.agreeing} of {len(self.solution.value)} starts reach the lowest minimum; "
+                f"{len(self.minima)} distinct minima lie within {NEARLY:g} times it."
+            )
+        for name in self.dead:
+            out.append(
+                f"The term of {name} contributes nothing anywhere, also after restarts: the data do "
+                "not ask for it."
+            )
+        out += [f"{note}: the data do not bound it on that side." for note in self.at_bound]
+        if self.condition > FLAT:
+            out.append(
+                f"A direction of the parameters is not identified (condition {self.condition:.1e})."
+            )
+        if isinstance(self.objective, Huber):
+            share = float(self.objective.linear_share(jnp.asarray(self.residual), self.runs.weight))
+            if share > 0.5:
+                out.append(
+                    f"{share:.0%} of the runs lie in Huber's linear zone (delta {self.objective.delta:g}, "
+                    f"residual sd {np.std(self.residual):.2g}): nearly least absolute deviations."
+                )
+        return out
+
+    def __repr__(self) -> str:
+        table = self.frame()["estimate"].map("{:.6g}".format).to_string(header=False)
+        n = int((self.runs.weight > 0).sum())
+        lines = [
+            f"{self.law.name} fitted to {n} runs of {self.runs.name}",
+            f"  objective {self.objective.label} on {self.space} {self.law.target.name}: {self.value:.10g}",
+            f"  {self.agreeing} of {len(self.solution.value)} starts agree, {self.status}",
+            *("  " + line for line in table.split("\n")[1:]),
+            *("  note: " + note for note in self.notes()),
+        ]
+        return "\n".join(lines)
+
+
+@overload
+def fit(law: Law, runs: Runs, **kwargs: Any) -> Fit: ...
+@overload
+def fit(law: Law, runs: Stack, **kwargs: Any) -> tuple[Fit, ...]: ...
+
+
+def fit(
+    law: Law,
+    runs: Runs | Stack,
+    *,
+    objective: Objective | None = None,
+    space: str | None = None,
+    starts: int | Mapping[str, Any] = 128,
+    key: Array | None = None,
+    solver: Newton | None = None,
+    precision: str = "float64",
+) -> Any:
+    r"""Fit a law to runs: minimise the weighted sum of scores of residuals from many starts.
+
+    $$\min_\theta \sum_i w_i\,\rho(s(f(x_i; \theta)) - s(y_i))$$
+
+    with s the logarithm unless the quantity asks for another space. Half the starts follow the
+    objective from nearly least squares down to its own width, half minimise it as it is.
+
+    Args:
+        law: The law.
+        runs: The runs, or a `Runs.stack` of several tables, fitted in one compiled call.
+        objective: What to minimise; Huber(1e-3) when None.
+        space: "log", "natural" or "logit"; None takes what the law's target asks for.
+        starts: How many starts, or the starts themselves: parameter -> (start,).
+        key: Seeds the starts; None is a fixed seed.
+        solver: Solver settings.
+        precision: "float64", or "float32" for hardware without fast float64.
+
+    Returns:
+        A `Fit`, or a tuple of them for a stack.
+
+    Raises:
+        InputError: The runs do not fit the law (see `Runs.checked`), or an argument is unknown.
+
+    >>> import jaxlaws as jl
+    >>> runs = jl.datasets.runs("simulated_chinchilla")
+    >>> round(float(jl.fit(jl.laws.chinchilla, runs, starts=8).params["E"]), 1)
+    1.8
+    """
+    if not isinstance(law, Law):
+        raise InputError(f"fit takes a Law first, got {type(law).__name__}; is @jl.law missing?")
+    objective = objective or Huber()
+    space = space or law.target.space
+    if space not in SPACES:
+        raise InputError(f"space must be one of {', '.join(SPACES)}; got {space!r}.")
+    if precision not in ("float64", "float32"):
+        raise InputError(f'precision must be "float64" or "float32"; got {precision!r}.')
+    tables = runs.tables if isinstance(runs, Stack) else (runs,)
+    checked = tuple(table.checked(law) for table in tables)
+    for table in checked:
+        _check_space(table, space)
+    longest = max(len(table) for table in checked)
+    solver = solver or Newton()
+    with jax.enable_x64(precision == "float64"):
+        problem = build(law, tuple(t.padded(longest) for t in checked), objective, space, precision)
+        solution, owner = _search(problem, solver, starts, key, objective)
+        fits = []
+        for g, table in enumerate(checked):
+            own = jax.tree.map(lambda leaf, g=g: leaf[owner == g], solution)
+            alone = build(law, (table,), objective, space, precision)
+            fits.append(_report(alone, table, objective, own, solver))
+    return tuple(fits) if isinstance(runs, Stack) else fits[0]
+
+
+def _search(
+    problem: Problem, solver: Newton, starts: Any, key: Array | None, objective: Objective
+) -> tuple[Solution, np.ndarray]:
+    """Solve from every start, plain and annealed; the solution and each task's data set."""
+    layout = problem.layout
+    tables = len(problem.target)
+    blocks = []
+    for g in range(tables):
+        if isinstance(starts, int):
+            seed = 0 if key is None else int(jax.random.randint(key, (), 0, 2**31 - 1))
+            z = layout.alive(layout.random_starts(seed, max(2, starts)))
+        else:
+            z = layout.alive(_given_starts(problem, starts, g))
+        blocks.append(z)
+    count = len(blocks[0])
+    z = np.concatenate(blocks)
+    data = np.repeat(np.arange(tables), count)
+    wide = np.empty(tables * count)
+    for g in range(tables):
+        y, w = problem.target[g], problem.weight[g] > 0
+        factor = objective.widening(float(np.std(y[w])))
+        # Every start given by hand is annealed; of our own, every other one, since a narrow
+        # objective can have minima that the wide one leads away from.
+        odd = np.arange(count) % 2 == 1 if isinstance(starts, int) else np.zeros(count, bool)
+        wide[data == g] = np.where(odd, 1.0, factor)
+
+    def table(ids: np.ndarray) -> tuple[Any, Any, Any]:
+        return problem.weight[ids], None, ids
+
+    return minimise(problem, solver, z, data, table, widen=wide), data
+
+
+def _given_starts(problem: Problem, starts: Mapping[str, Any], data: int) -> np.ndarray:
+    law = problem.law
+    if set(starts) != set(law.params):
+        raise InputError(
+            f"starts must name every parameter of {law.name} ({', '.join(law.params)}); "
+            f"got {', '.join(starts)}."
+        )
+    values = {}
+    for name, value in starts.items():
+        tiny = 1e-12 if law.params[name].support.lower == 0 else None
+        values[name] = jnp.maximum(jnp.asarray(value, float), tiny) if tiny else jnp.asarray(value)
+    frame = problem.frame(data)
+    return np.asarray(jax.jit(jax.vmap(lambda p: problem.layout.from_params(p, frame)))(values))
+
+
+def _report(
+    problem: Problem, runs: Runs, objective: Objective, solution: Solution, solver: Newton
+) -> Fit:
+    """From the ends of all starts to the record a user sees."""
+    law, layout = problem.law, problem.layout
+    order = np.lexsort(
+        (solution.status, np.where(np.isfinite(solution.value), solution.value, np.inf))
+    )
+    solution = jax.tree.map(lambda leaf: leaf[order], solution)
+    best = _certified_first(solution)
+    solution = jax.tree.map(lambda leaf: leaf[best], solution)
+    if not np.isfinite(solution.value[0]):
+        raise InputError(
+            f"{law.name} gives no finite prediction for {runs.name} from any start; check the "
+            "units of the inputs against `jaxlaws show`."
+        )
+    frame = problem.frame()
+    z = jnp.asarray(solution.z[0])
+    params = law.canonical(layout.to_params(z, frame))
+    target = jnp.asarray(problem.target[0])
+    inputs = {k: v[0] for k, v in problem.shared.inputs.items()}
+    residual = -np.asarray(residuals(law, problem.space, params, inputs, target), float)
+    lower, upper = layout.bounds(problem.dtype)
+    names = layout.names()
+    term = layout.is_term()
+    dead = _dead_terms(problem, params, inputs)
+    at_bound = tuple(
+        f"{names[i]} at its {'lower' if zi <= lo + 1e-6 else 'upper'} end"
+        for i, (zi, lo, up) in enumerate(zip(np.asarray(z), lower, upper, strict=True))
+        if (zi <= lo + 1e-6 or zi >= up - 1e-6) and not (term[i] and names[i] in dead)
+    )
+    return Fit(
+        law=law,
+        runs=runs,
+        objective=objective,
+        space=problem.space,
+        params=params,
+        value=float(solution.value[0]) * float(problem.shared.scale[0]),
+        residual=residual,
+        solution=solution,
+        minima=_distinct(solution),
+        status=STATUS[int(solution.status[0])],
+        at_bound=at_bound,
+        dead=dead,
+        problem=problem,
+        solver=solver,
+    )
+
+
+def _certified_first(solution: Solution) -> np.ndarray:
+    """Order of starts: by value, but a converged one before an equal one that is not."""
+    near = solution.value <= solution.value[0] * (1 + 1e-9) + 1e-15
+    first = np.flatnonzero(near & (solution.status == CONVERGED))[:1]
+    rest = np.setdiff1d(np.arange(len(near)), first)
+    return np.concatenate([first, rest]).astype(int)
+
+
+def _distinct(solution: Solution, most: int = 8) -> np.ndarray:
+    """Distinct low minima (k, p), lowest first."""
+    kept: list[int] = []
+    for i, value in enumerate(solution.value):
+        if not value <= NEARLY * solution.value[0] + 1e-12 or len(kept) == most:
+            break
+        if all(value > solution.value[k] * (1 + AGREE) for k in kept[-1:]):
+            kept.append(i)
+    return np.asarray(solution.z)[kept or [0]]
+
+
+def _dead_terms(problem: Problem, params: Mapping[str, Array], inputs: Any) -> tuple[str, ...]:
+    law = problem.law
+
+    def predict(p: Mapping[str, Array]) -> Array:
+        return jax.vmap(lambda one: law.scalar({**one, **p}))(inputs)
+
+    whole = predict(params)
+    dead = []
+    for name in problem.layout.terms:
+        without = predict({**params, name: jnp.zeros_like(params[name])})
+        if float(jnp.max(jnp.abs(whole - without) / jnp.abs(whole))) < DEAD_TERM:
+            dead.append(name)
+    return tuple(dead)
+
+
+def _check_space(runs: Runs, space: str) -> None:
+    low = space in ("log", "logit") and (runs.target <= 0)
+    bad = low | (runs.target >= 1) if space == "logit" else low
+    if np.any(bad):
+        i = int(np.argmax(bad))
+        raise InputError(
+            f"{runs.name}: the target is {runs.target[i]:g} in row {runs.rows[i]}, which has no "
+            f'{space}; correct it, or fit with space="natural".'
+        )
+
+
+def _labelled(name: str, value: Any) -> list[tuple[str, float]]:
+    flat = np.ravel(np.asarray(value))
+    if np.ndim(value) == 0:
+        return [(name, float(flat[0]))]
+    return [(f"{name}[{i}]", float(v)) for i, v in enumerate(flat)]

@@ -1,0 +1,413 @@
+"""A law: one pure function whose signature says what it takes, what it fits and what it predicts."""
+
+import inspect
+import math
+import re
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxlaws._support import Support, positive, real
+
+NORMAL_90 = 1.6448536269514722  # half width of the central 90 % of a standard normal
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A measured quantity: an input of a law, or what a law predicts.
+
+    Attributes:
+        unit: Unit in words ("parameters", "tokens", "nats/token").
+        support: Where its values may lie.
+        size: () for one number per run, (k,) for k numbers per run, (None,) for any length.
+        space: For a predicted quantity, the space of its residuals: "log", "natural" or "logit".
+        typical: Values outside this range are almost surely in another unit; None for no opinion.
+        name: The argument's name; filled in by `law`.
+    """
+
+    unit: str
+    support: Support = positive
+    size: tuple[int | None, ...] = ()
+    space: str = "log"
+    typical: tuple[float, float] | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number that a fit decides.
+
+    Attributes:
+        unit: Unit in words; empty for a pure number.
+        support: Where its values may lie.
+        typical: Its 5 % and 95 % points over the literature: the prior, the starts and the scale.
+        size: () for one number, (k,) for k of them.
+        like: An input whose range in the runs is the parameter's typical range (a break's place).
+        name: The argument's name; filled in by `law`.
+    """
+
+    unit: str = ""
+    support: Support = real
+    typical: tuple[float, float] = (-1.0, 1.0)
+    size: tuple[int, ...] = ()
+    like: str = ""
+    name: str = ""
+
+    @property
+    def centre(self) -> float:
+        """Middle of the typical range on the unconstrained line."""
+        low, high = (self.support.unconstrain_number(v) for v in self.typical)
+        return (low + high) / 2
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation on the unconstrained line that makes the typical range its 90 %."""
+        low, high = (self.support.unconstrain_number(v) for v in self.typical)
+        return (high - low) / (2 * NORMAL_90)
+
+    def constrain(self, z: Array) -> Array:
+        """From the standard coordinate z, standard normal over the typical range, to the value."""
+        return self.support.constrain(self.centre + self.spread * z)
+
+    def unconstrain(self, value: Array) -> Array:
+        """From a value to the standard coordinate z."""
+        return (self.support.unconstrain(jnp.asarray(value)) - self.centre) / self.spread
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Published values of a law's parameters.
+
+    Attributes:
+        values: Parameter name -> value.
+        confidence: "verified" (authors' data or text), "reported" (second hand), "unverified".
+        note: What is known to be wrong or special about them.
+    """
+
+    values: Mapping[str, Any]
+    confidence: str = "reported"
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Law:
+    """A scaling law: a pure function and the schema read from its signature.
+
+    Call it like the function it is, with inputs by position or name and parameters by name; arrays
+    broadcast. `fix`, `tie` and `per_group` give new laws.
+
+    Attributes:
+        name: Its id in the catalogue.
+        fn: The scalar function; inputs then keyword-only parameters.
+        inputs: Name -> Variable, in order.
+        params: Name -> Parameter, in order.
+        target: What it predicts.
+        source: Citation keys of references.bib, comma separated.
+        constants: Citation key -> published constants.
+        doc: The docstring.
+        canonical: Brings equivalent parameters to one form (breaks in order of position).
+    """
+
+    name: str
+    fn: Callable[..., Array]
+    inputs: Mapping[str, Variable]
+    params: Mapping[str, Parameter]
+    target: Variable
+    source: str = ""
+    constants: Mapping[str, Constants] = field(default_factory=dict)
+    doc: str = ""
+    canonical: Callable[[dict[str, Array]], dict[str, Array]] = dict
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Array:
+        """Evaluate the law; inputs and parameters broadcast against each other.
+
+        Raises:
+            TypeError: An input or parameter is missing, unknown, or given twice.
+        """
+        names = [*self.inputs, *self.params]
+        if len(args) > len(self.inputs):
+            raise TypeError(
+                f"{self.name} takes {len(self.inputs)} inputs by position "
+                f"({', '.join(self.inputs)}), got {len(args)}; parameters are given by name."
+            )
+        given = dict(zip(self.inputs, args, strict=False))
+        for key, value in kwargs.items():
+            if key not in names:
+                raise TypeError(
+                    f"{self.name} has no input or parameter {key!r}; it has {', '.join(names)}."
+                )
+            if key in given:
+                raise TypeError(f"{self.name} got {key!r} twice, by position and by name.")
+            given[key] = value
+        missing = [name for name in names if name not in given]
+        if missing:
+            raise TypeError(f"{self.name} needs {', '.join(missing)} as well.")
+        return self._vectorised(*(jnp.asarray(given[name]) for name in names))
+
+    @cached_property
+    def _vectorised(self) -> Callable[..., Array]:
+        names = [*self.inputs, *self.params]
+        sizes = [(self.inputs.get(n) or self.params[n]).size for n in names]
+        cores = [
+            "(" + ",".join(f"{n}_{i}" for i in range(len(size))) + ")"
+            for n, size in zip(names, sizes, strict=True)
+        ]
+        return jnp.vectorize(
+            lambda *values: self.scalar(dict(zip(names, values, strict=True))),
+            signature=",".join(cores) + "->()",
+        )
+
+    def scalar(self, values: Mapping[str, Array]) -> Array:
+        """Evaluate one run at one set of parameters, everything by name."""
+        inputs = [values[name] for name in self.inputs]
+        return self.fn(*inputs, **{name: values[name] for name in self.params})
+
+    @property
+    def formula(self) -> str:
+        """The display formula of the docstring, in LaTeX."""
+        found = re.search(r"\$\$(.+?)\$\$", self.doc, re.DOTALL)
+        return " ".join(found.group(1).split()) if found else ""
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the docstring."""
+        return self.doc.strip().split("\n")[0]
+
+    def published(self, key: str | None = None) -> dict[str, Any]:
+        """Published constants by citation key; the first set when no key is given.
+
+        Raises:
+            ValueError: There are none, or none under that key.
+        """
+        if not self.constants:
+            raise ValueError(f"{self.name} has no published constants; fit it or pass your own.")
+        key = key or next(iter(self.constants))
+        if key not in self.constants:
+            raise ValueError(
+                f"{self.name} has constants of {', '.join(self.constants)}; got {key!r}."
+            )
+        return dict(self.constants[key].values)
+
+    def fix(self, **values: float) -> "Law":
+        """The law with some parameters held at given values.
+
+        >>> import jaxlaws as jl
+        >>> sorted(jl.laws.chinchilla.fix(E=1.69).params)
+        ['A', 'B', 'alpha', 'beta']
+        """
+        self._check_params(values, "fix")
+        for name, value in values.items():
+            if not all(v in self.params[name].support for v in _flat(value)):
+                raise ValueError(
+                    f"{self.name}.fix: {name} must be {self.params[name].support}, got {value}."
+                )
+        fn = self.fn
+        shown = ", ".join(f"{k}={_short(v)}" for k, v in values.items())
+        return self._variant(
+            f"{self.name}[{shown}]", lambda *a, **k: fn(*a, **k, **values), drop=values
+        )
+
+    def tie(self, **pairs: str) -> "Law":
+        """The law with some parameters equal to others: ``tie(beta="alpha")``.
+
+        >>> import jaxlaws as jl
+        >>> sorted(jl.laws.chinchilla.tie(beta="alpha").params)
+        ['A', 'B', 'E', 'alpha']
+        """
+        self._check_params(pairs, "tie")
+        self._check_params({leader: 0 for leader in pairs.values()}, "tie")
+        if clash := [name for name, leader in pairs.items() if leader in pairs]:
+            raise ValueError(f"{self.name}.tie: {clash[0]} is tied to a parameter tied itself.")
+        fn = self.fn
+        shown = ", ".join(f"{k}={v}" for k, v in pairs.items())
+        return self._variant(
+            f"{self.name}[{shown}]",
+            lambda *a, **k: fn(*a, **k, **{n: k[leader] for n, leader in pairs.items()}),
+            drop=pairs,
+        )
+
+    def per_group(self, *names: str, groups: int) -> "Law":
+        """The law with some parameters of their own for each group of runs.
+
+        The new law takes the group's number (0, 1, ...) as a further input ``group``.
+
+        >>> import jaxlaws as jl
+        >>> jl.laws.chinchilla.per_group("E", groups=3).params["E"].size
+        (3,)
+        """
+        self._check_params({name: 0 for name in names}, "per_group")
+        if "group" in self.inputs:
+            raise ValueError(f"{self.name}.per_group: the law has an input `group` already.")
+        sized = [name for name in names if self.params[name].size]
+        if sized:
+            raise ValueError(f"{self.name}.per_group: {sized[0]} has a size already.")
+        fn = self.fn
+
+        def grouped(*args: Array, **params: Array) -> Array:
+            *inputs, group = args
+            own = {name: params[name][group.astype(int)] for name in names}
+            return fn(*inputs, **{**params, **own})
+
+        params = {
+            name: replace(p, size=(groups,)) if name in names else p
+            for name, p in self.params.items()
+        }
+        return replace(
+            self,
+            name=f"{self.name}[{', '.join(names)} per group]",
+            fn=grouped,
+            inputs=MappingProxyType(
+                {**self.inputs, "group": Variable("group", real, name="group")}
+            ),
+            params=MappingProxyType(params),
+            constants=MappingProxyType({}),
+        )
+
+    def then(self, second: "Law", *, name: str = "", source: str = "") -> "Law":
+        """The chain of two laws: what this one predicts is the second one's only input.
+
+        Raises:
+            ValueError: The second law takes more than one input, or the two share a parameter.
+
+        >>> import jaxlaws as jl
+        >>> jl.laws.chinchilla.then(jl.laws.ppl_to_error).target.name
+        'error'
+        """
+        if len(second.inputs) != 1:
+            raise ValueError(
+                f"{self.name}.then({second.name}): the second law must take one input, "
+                f"it takes {', '.join(second.inputs)}."
+            )
+        if shared := set(self.params) & set(second.params):
+            raise ValueError(
+                f"{self.name}.then({second.name}): both have a parameter {sorted(shared)[0]!r}."
+            )
+
+        def chained(*inputs: Array, **params: Array) -> Array:
+            middle = self.fn(*inputs, **{k: params[k] for k in self.params})
+            return second.fn(middle, **{k: params[k] for k in second.params})
+
+        return replace(
+            second,
+            name=name or f"{self.name}.then({second.name})",
+            fn=chained,
+            inputs=self.inputs,
+            params=MappingProxyType({**self.params, **second.params}),
+            source=source or ", ".join(dict.fromkeys([self.source, second.source])),
+            constants=MappingProxyType({}),
+            doc=f"{second.summary}\n\nThe chain {self.name} -> {second.name}.\n\n"
+            f"$${self.formula}$$ then $${second.formula}$$",
+            canonical=lambda p: second.canonical(self.canonical(p)),
+        )
+
+    def _variant(self, name: str, fn: Callable[..., Array], drop: Mapping[str, Any]) -> "Law":
+        keep = {k: p for k, p in self.params.items() if k not in drop}
+        return replace(
+            self,
+            name=name,
+            fn=fn,
+            params=MappingProxyType(keep),
+            constants=MappingProxyType({}),
+        )
+
+    def _check_params(self, names: Mapping[str, Any], verb: str) -> None:
+        for name in names:
+            if name not in self.params:
+                raise ValueError(
+                    f"{self.name}.{verb}: there is no parameter {name!r}; "
+                    f"it has {', '.join(self.params)}."
+                )
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(f"{n} [{v.unit}]" for n, v in self.inputs.items())
+        params = ", ".join(self.params)
+        return f"{self.name}({inputs}; {params}) -> {self.target.name} [{self.target.unit}]"
+
+
+def law(
+    fn: Callable[..., Array] | None = None,
+    *,
+    source: str = "",
+    constants: Mapping[str, Mapping[str, Any] | Constants] | None = None,
+    name: str = "",
+    canonical: Callable[[dict[str, Array]], dict[str, Array]] = dict,
+) -> Any:
+    """Read a function's signature into a `Law`; use as ``@law`` or ``@law(source=...)``.
+
+    Positional arguments are inputs, keyword-only arguments are parameters, the return annotation
+    is what the law predicts; each is annotated with a quantity of `jaxlaws.quantities` or with
+    ``Annotated[Array, Variable(...)]`` / ``Annotated[Array, Parameter(...)]``.
+
+    Raises:
+        TypeError: An argument has no such annotation, or there is no docstring.
+    """
+    if fn is None:
+        return lambda f: law(f, source=source, constants=constants, name=name, canonical=canonical)
+    label = name or fn.__name__
+    if not fn.__doc__:
+        raise TypeError(f"The law {label} needs a docstring: one sentence and its formula.")
+    hints = typing.get_type_hints(fn, include_extras=True)
+    inputs: dict[str, Variable] = {}
+    params: dict[str, Parameter] = {}
+    for argument in inspect.signature(fn).parameters.values():
+        keyword = argument.kind is argument.KEYWORD_ONLY
+        wanted = Parameter if keyword else Variable
+        schema = _schema(hints.get(argument.name), wanted)
+        if schema is None:
+            raise TypeError(
+                f"The law {label}: annotate {argument.name!r} with a "
+                f"{'parameter' if keyword else 'variable'} of jaxlaws.quantities "
+                "(inputs come before the *, parameters after it)."
+            )
+        if keyword:
+            params[argument.name] = replace(schema, name=argument.name)
+        else:
+            inputs[argument.name] = replace(schema, name=argument.name)
+    target = _schema(hints.get("return"), Variable)
+    if target is None:
+        raise TypeError(f"The law {label}: annotate the return with what it predicts, e.g. Loss.")
+    sets = {
+        key: value if isinstance(value, Constants) else Constants(dict(value))
+        for key, value in (constants or {}).items()
+    }
+    for key, published in sets.items():
+        if set(published.values) != set(params):
+            raise TypeError(
+                f"The law {label}: constants {key!r} must name {', '.join(params)}, "
+                f"got {', '.join(published.values)}."
+            )
+    return Law(
+        name=label,
+        fn=fn,
+        inputs=MappingProxyType(inputs),
+        params=MappingProxyType(params),
+        target=replace(target, name=target.name or "L"),
+        source=source,
+        constants=MappingProxyType(sets),
+        doc=inspect.cleandoc(fn.__doc__),
+        canonical=canonical,
+    )
+
+
+def _schema(hint: Any, wanted: type) -> Any:
+    for extra in getattr(hint, "__metadata__", ()):
+        if isinstance(extra, wanted):
+            return extra
+    return None
+
+
+def _flat(value: Any) -> list[float]:
+    return [float(v) for v in jnp.ravel(jnp.asarray(value))]
+
+
+def _short(value: Any) -> str:
+    flat = _flat(value)
+    if any(math.isnan(v) for v in flat):
+        return "nan"
+    return f"{flat[0]:.6g}" if len(flat) == 1 else f"{len(flat)} values"

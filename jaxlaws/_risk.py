@@ -1,0 +1,246 @@
+"""The risk: a law, an objective and runs as one function of z, and its batched minimisation."""
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxlaws._coordinates import Coordinates, Frame, coordinates
+from jaxlaws._law import Law
+from jaxlaws._objective import Objective, to_space
+from jaxlaws._powers import scalar_in_logs
+from jaxlaws._runs import Runs
+from jaxlaws._solver import Newton, Solution, Tasks, solve
+
+ROWS = 2048  # resamples per compiled call where the runs are few; fits the cache of a core
+CELLS = 2**22  # resamples x runs per compiled call at most
+
+
+class Shared(NamedTuple):
+    """What every task of a problem sees; leaves of inputs and frame have a leading data set axis.
+
+    objective, inputs {name: (g, n, ...)}, frame, scale (g,) the objective of the best constant.
+    """
+
+    objective: Any
+    inputs: Mapping[str, Array]
+    frame: Frame
+    scale: Array
+
+
+class Row(NamedTuple):
+    """One resample: weight (n,), target (n,) in the space of residuals, data () its data set."""
+
+    weight: Array
+    target: Array
+    data: Array
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything a minimisation needs.
+
+    Attributes:
+        law: The law.
+        layout: The coordinate z.
+        space: Space of residuals.
+        shared: What every task sees.
+        target: (g, n) targets in that space; weight (g, n).
+        weight: (g, n) weights.
+        dtype: "float64" or "float32".
+    """
+
+    law: Law
+    layout: Coordinates
+    space: str
+    shared: Shared
+    target: np.ndarray
+    weight: np.ndarray
+    dtype: str
+
+    @property
+    def runs(self) -> int:
+        """n, the padded number of runs."""
+        return self.target.shape[1]
+
+    def frame(self, data: int = 0) -> Frame:
+        """The coordinate's data-dependent part for one data set."""
+        return jax.tree.map(lambda leaf: leaf[data], self.shared.frame)
+
+
+def residuals(
+    law: Law, space: str, params: Mapping[str, Array], inputs: Any, target: Array
+) -> Array:
+    """Predicted minus measured, in the space of residuals.
+
+    Args:
+        law: The law.
+        space: "log", "natural" or "logit".
+        params: Name -> value of one parameter set.
+        inputs: Name -> (n,) or (n, k).
+        target: (n,) measured values, already in that space.
+
+    Returns:
+        (n,) residuals.
+    """
+    scalar = scalar_in_logs(law)
+    return to_space(jax.vmap(lambda one: scalar({**one, **params}))(inputs), space) - target
+
+
+@lru_cache(maxsize=512)
+def objective_of(law: Law, space: str) -> Callable[..., Array]:
+    """The scalar function that the solver minimises; one object per (law, space), so that jit finds
+    its compiled code again.
+    """
+    layout = coordinates(law)
+
+    def risk(z: Array, widen: Array, shared: Shared, row: Row) -> Array:
+        single = shared.scale.shape[0] == 1  # then nothing is gathered, and lanes share the inputs
+        pick = (lambda leaf: leaf[0]) if single else (lambda leaf: leaf[row.data])
+        frame = jax.tree.map(pick, shared.frame)
+        inputs = jax.tree.map(pick, shared.inputs)
+        params = layout.to_params(z, frame)
+        r = residuals(law, space, params, inputs, row.target)
+        # Padding and runs left out of a resample must not spoil a lane with 0 * inf.
+        r = jnp.where(row.weight > 0, r, 0.0)
+        scores = shared.objective.score(r, widen)
+        return jnp.sum(row.weight * scores) / pick(shared.scale)
+
+    return risk
+
+
+def build(
+    law: Law, tables: tuple[Runs, ...], objective: Objective, space: str, dtype: str
+) -> Problem:
+    """The problem of fitting a law to one or several tables of runs of equal length."""
+    layout = coordinates(law)
+    number = np.dtype(dtype)
+    target = np.stack([np.asarray(to_space(jnp.asarray(t.target), space)) for t in tables])
+    weight = np.stack([t.weight for t in tables])
+    frames = [layout.frame(t) for t in tables]
+    scale = []
+    for y, w in zip(target, weight, strict=True):
+        middle = np.median(y[w > 0])
+        scale.append(float(jnp.sum(w * objective.score(jnp.asarray(y - middle)))))
+    cast = partial(jax.tree.map, lambda leaf: jnp.asarray(leaf, number))
+    shared = Shared(
+        objective=cast(objective),
+        inputs={
+            k: jnp.asarray(np.stack([t.inputs[k] for t in tables]), number) for k in law.inputs
+        },
+        frame=cast(jax.tree.map(lambda *leaves: jnp.stack(leaves), *frames)),
+        scale=jnp.asarray(scale, number),
+    )
+    return Problem(law, layout, space, shared, target, weight, dtype)
+
+
+def minimise(
+    problem: Problem,
+    solver: Newton,
+    starts: np.ndarray,
+    rows: np.ndarray,
+    table: Callable[[np.ndarray], tuple[Any, Any, Any]],
+    *,
+    widen: np.ndarray | float = 1.0,
+    lower: np.ndarray | None = None,
+    upper: np.ndarray | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Solution:
+    """Minimise the risk for many tasks, in blocks of one compiled shape.
+
+    Args:
+        problem: The problem.
+        solver: Settings of the solver.
+        starts: (t, p) starts.
+        rows: (t,) the resample each task minimises; consecutive tasks share blocks.
+        table: Resample numbers (r,) -> weight (r, n), target (r, n) or None for the measured one,
+            data set (r,).
+        widen: (t,) or () annealing factor.
+        lower: (t, p) or None for the layout's bounds.
+        upper: (t, p) or None.
+        progress: Called with (done, total) after every block.
+
+    Returns:
+        The solution, leading axis (t,), as numpy arrays.
+    """
+    total, p = starts.shape
+    number = np.dtype(problem.dtype)
+    block = max(8, min(ROWS, CELLS // problem.runs))
+    lanes = solver.lanes or max(1, min(64, block, CELLS // 8 // problem.runs))
+    bounds = problem.layout.bounds(problem.dtype)
+    widen = np.broadcast_to(np.asarray(widen, float), (total,))
+    risk = objective_of(problem.law, problem.space)
+
+    def one(begin: int) -> tuple[slice, Solution]:
+        part = slice(begin, min(begin + block, total))
+        count = part.stop - part.start
+        unique, index = np.unique(rows[part], return_inverse=True)
+        weight, target, data = table(unique)
+        if target is None:
+            target = problem.target[data]
+        grow = lambda a: _grow(np.asarray(a), block)  # noqa: E731
+        sides = [
+            np.broadcast_to(side, (count, p)) if own is None else own[part]
+            for side, own in zip(bounds, (lower, upper), strict=True)
+        ]
+        tasks = Tasks(
+            start=jnp.asarray(grow(np.clip(starts[part], *sides)), number),
+            row=jnp.asarray(grow(index), jnp.int32),
+            widen=jnp.asarray(grow(widen[part]), number),
+            lower=jnp.asarray(grow(sides[0]), number),
+            upper=jnp.asarray(grow(sides[1]), number),
+        )
+        resamples = Row(
+            weight=jnp.asarray(grow(weight), number),
+            target=jnp.asarray(grow(target), number),
+            data=jnp.asarray(grow(data), jnp.int32),
+        )
+        found = solve(
+            risk,
+            tasks,
+            jnp.asarray(count, jnp.int32),
+            problem.shared,
+            resamples,
+            lanes=lanes,
+            max_steps=solver.max_steps,
+        )
+        return part, jax.tree.map(lambda leaf: np.asarray(leaf)[:count], found)
+
+    begins = range(0, total, block)
+    out: list[Any] = [None] * len(begins)
+    done = 0
+    # XLA uses one core well for small programs; blocks on threads use the others.
+    with jax.enable_x64(problem.dtype == "float64"), ThreadPoolExecutor(_workers()) as pool:
+        inside = partial(_with_precision, problem.dtype, one)
+        first = pool.submit(inside, begins[0])
+        first.result() if len(begins) > 1 else None  # compile once, before the others ask
+        jobs = [first, *(pool.submit(inside, b) for b in begins[1:])]
+        for i, job in enumerate(jobs):
+            part, out[i] = job.result()
+            done += part.stop - part.start
+            if progress:
+                progress(done, total)
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *out)
+
+
+def _with_precision(dtype: str, fn: Callable[..., Any], *args: Any) -> Any:
+    with jax.enable_x64(dtype == "float64"):  # the setting is per thread
+        return fn(*args)
+
+
+def _workers() -> int:
+    return max(1, min(4, len(os.sched_getaffinity(0)))) if jax.default_backend() == "cpu" else 1
+
+
+def _grow(values: np.ndarray, length: int) -> np.ndarray:
+    extra = length - len(values)
+    if extra == 0:
+        return values
+    return np.concatenate([values, np.repeat(values[:1], extra, axis=0)])
