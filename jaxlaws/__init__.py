@@ -1,6 +1,7 @@
 """jaxlaws: the engine for neural scaling laws."""
 
 from jaxlaws import datasets as datasets
+from jaxlaws import flops as flops
 from jaxlaws import laws as laws
 from jaxlaws import quantities as quantities
 from jaxlaws._draws import Draws as Draws
@@ -11,6 +12,10 @@ from jaxlaws._errors import InputError as InputError
 from jaxlaws._errors import InputWarning as InputWarning
 from jaxlaws._fit import Fit as Fit
 from jaxlaws._fit import fit as fit
+from jaxlaws._frontier import Frontier as Frontier
+from jaxlaws._frontier import cheapest as cheapest
+from jaxlaws._frontier import frontier as frontier
+from jaxlaws._frontier import isoloss as isoloss
 from jaxlaws._law import Constants as Constants
 from jaxlaws._law import Law as Law
 from jaxlaws._law import Parameter as Parameter
@@ -21,6 +26,8 @@ from jaxlaws._objective import LogCosh as LogCosh
 from jaxlaws._objective import Quantile as Quantile
 from jaxlaws._objective import Squared as Squared
 from jaxlaws._objective import StudentT as StudentT
+from jaxlaws._predict import Prediction as Prediction
+from jaxlaws._predict import predict as predict
 from jaxlaws._resample import Bayesian as Bayesian
 from jaxlaws._resample import Jackknife as Jackknife
 from jaxlaws._resample import Pairs as Pairs

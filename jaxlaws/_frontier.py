@@ -1,0 +1,279 @@
+"""frontier: the best use of a budget under any law and any cost model, with intervals.
+
+Everything is a one-dimensional problem in log N: tokens follow from the budget (or from a target
+loss), the optimum is the root of a derivative, and derivatives pass through the root.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jax import Array
+
+from jaxlaws import flops
+from jaxlaws._draws import TRUST, Draws, check_prob
+from jaxlaws._errors import InputError
+from jaxlaws._implicit import argmin, root
+from jaxlaws._law import Law
+
+WINDOW = 14.0  # log N is searched this far to both sides of the square root of the budget
+DECADES = (0.0, 80.0)  # log D is searched here where a target loss decides it
+DERIVED = ("N", "D", "C", "M")  # inputs that follow from N, D and the cost: M = D/N
+
+
+@dataclass(frozen=True, eq=False)
+class Frontier:
+    """Best allocations along one axis (m,) of budgets or target losses.
+
+    Attributes:
+        along: Name of the axis, "C" [FLOP] or the target's symbol.
+        at: (m,) its values.
+        estimate: Name -> (m,): N_opt, D_opt, and L_opt or C_opt.
+        values: Name -> (draw, m).
+        units: Name -> unit.
+        withheld: (m,) why no interval may be given; empty where it may.
+    """
+
+    along: str
+    at: np.ndarray
+    estimate: Mapping[str, np.ndarray]
+    values: Mapping[str, np.ndarray]
+    units: Mapping[str, str]
+    withheld: tuple[str, ...]
+
+    def frame(self, prob: float = 0.9) -> pd.DataFrame:
+        """One row per budget: N_opt, D_opt, tokens per parameter and loss, with intervals.
+
+        Args:
+            prob: Probability of the central intervals.
+        """
+        check_prob(prob)
+        tail = [(1 - prob) / 2, (1 + prob) / 2]
+        frame = pd.DataFrame({self.along: self.at})
+        for name, value in self.estimate.items():
+            frame[name] = value
+            low, high = (np.full(len(frame), np.nan),) * 2
+            if len(self.values[name]) > 1:
+                inside = ~np.isnan(self.values[name])
+                kept = np.where(inside.any(axis=0), self.values[name], 0.0)
+                low, high = np.nanquantile(kept, tail, axis=0)
+                gone = np.array([bool(w) for w in self.withheld])
+                low, high = np.where(gone, np.nan, low), np.where(gone, np.nan, high)
+            frame[f"{name}_low"], frame[f"{name}_high"] = low, high
+        frame.attrs.update(prob=prob, units=dict(self.units), withheld=self.withheld)
+        return frame
+
+    def __repr__(self) -> str:
+        frame = self.frame()
+        reasons = sorted({w for w in self.withheld if w})
+        units = ", ".join(f"{k} [{v}]" for k, v in self.units.items() if v)
+        lines = [f"best allocation over {self.along}, 90 % intervals; {units}"]
+        lines += [f"  no intervals where {w}" for w in reasons]
+        if all(self.withheld) or frame.iloc[:, 2].isna().all():
+            frame = frame.dropna(axis=1, how="all")
+        return "\n".join([*lines, frame.to_string(index=False, float_format="{:.4g}".format)])
+
+
+def frontier(draws: Draws, C: Any, *, cost: flops.Cost = flops.dense, **given: Any) -> Frontier:
+    r"""Compute-optimal parameters and tokens for budgets C.
+
+    $$N_{opt}(C) = \arg\min_N L(N, D) \quad \text{where} \quad cost(N, D) = C$$
+
+    Args:
+        draws: Draws of a law of N and D (or of C and M = D/N).
+        C: () or (m,) budgets in FLOP.
+        cost: Cost model ``cost(N, D)``, rising in both.
+        **given: Values of the law's other inputs (U_D=1e11).
+
+    Raises:
+        InputError: A budget is not positive, or the law has no N and D to choose.
+
+    >>> import jaxlaws as jl
+    >>> known = jl.published(jl.laws.chinchilla, "hoffmann2022_unrounded")
+    >>> f"{jl.frontier(known, C=5.76e23).estimate['N_opt'][0]:.3e}"
+    '4.036e+10'
+    """
+    law = draws.law
+    extra = _given(law, given)
+    budgets = _axis(C, "C", "FLOP")
+
+    def best(params: Mapping[str, Array], budget: Array) -> dict[str, Array]:
+        return optimum(law, params, budget, cost, extra)
+
+    names = {"N_opt": "parameters", "D_opt": "tokens", "L_opt": law.target.unit}
+    return _over(draws, best, "C", budgets, names)
+
+
+def optimum(
+    law: Law,
+    params: Mapping[str, Array],
+    budget: Array,
+    cost: flops.Cost,
+    given: Mapping[str, Array],
+) -> dict[str, Array]:
+    """Compute-optimal N, D and L of one parameter set at one budget; differentiable in both."""
+    middle = 0.5 * jnp.log(budget / 6.0)
+
+    def tokens(log_n: Array) -> Array:
+        return _tokens(cost, jnp.exp(log_n), budget)
+
+    def loss(log_n: Array) -> Array:
+        n, d = jnp.exp(log_n), tokens(log_n)
+        safe = jnp.where(d > 0, d, 1.0)
+        value = law.scalar({**params, **_derived(law, n, safe, budget), **given})
+        return jnp.where(d > 0, value, jnp.inf)
+
+    log_n = argmin(loss, middle - WINDOW, middle + WINDOW)
+    return {"N_opt": jnp.exp(log_n), "D_opt": tokens(log_n), "L_opt": loss(log_n)}
+
+
+def cheapest(draws: Draws, loss: Any, *, cost: flops.Cost = flops.dense, **given: Any) -> Frontier:
+    r"""The cheapest way to a target loss: with ``cost=flops.inference(D_inf)``, serving included.
+
+    $$\min_{N, D} cost(N, D) \quad \text{where} \quad L(N, D) = \ell$$
+
+    The problem of inference-aware training [sardana2024, eq. 2].
+
+    Args:
+        draws: Draws of a law of N and D.
+        loss: () or (m,) target losses.
+        cost: Cost model ``cost(N, D)``.
+        **given: Values of the law's other inputs.
+    """
+    law = draws.law
+    extra = _given(law, given)
+    targets = _axis(loss, law.target.name, law.target.unit)
+
+    def best(params: Mapping[str, Array], target: Array) -> dict[str, Array]:
+        def price(log_n: Array) -> Array:
+            n = jnp.exp(log_n)
+            d = _tokens_for(law, params, n, target, cost, extra)
+            return jnp.log(cost(n, jnp.where(jnp.isnan(d), 1.0, d))) + 0.0 * d
+
+        log_n = argmin(price, jnp.asarray(np.log(1e3)), jnp.asarray(np.log(1e16)), points=129)
+        n = jnp.exp(log_n)
+        d = _tokens_for(law, params, n, target, cost, extra)
+        return {"N_opt": n, "D_opt": d, "C_opt": cost(n, d)}
+
+    names = {"N_opt": "parameters", "D_opt": "tokens", "C_opt": "FLOP"}
+    return _over(draws, best, law.target.name, targets, names)
+
+
+def isoloss(draws: Draws, loss: float, N: Any, **given: Any) -> Frontier:
+    """Tokens that N parameters need to reach a loss: one curve of equal loss.
+
+    Args:
+        draws: Draws of a law of N and D.
+        loss: The target loss.
+        N: (m,) parameters.
+        **given: Values of the law's other inputs.
+    """
+    law = draws.law
+    extra = _given(law, given)
+    target = float(_axis(loss, law.target.name, law.target.unit)[0])
+
+    def tokens(params: Mapping[str, Array], n: Array) -> dict[str, Array]:
+        return {"D": _tokens_for(law, params, n, jnp.asarray(target), flops.dense, extra)}
+
+    return _over(draws, tokens, "N", _axis(N, "N", "parameters"), {"D": "tokens"})
+
+
+def _over(
+    draws: Draws,
+    best: Callable[[Mapping[str, Array], Array], dict[str, Array]],
+    along: str,
+    at: np.ndarray,
+    units: Mapping[str, str],
+) -> Frontier:
+    with jax.enable_x64(True):
+        each = jax.jit(
+            lambda params, x: jax.lax.map(lambda one: jax.vmap(lambda p: best(p, one))(params), x)
+        )
+        axis = jnp.asarray(at, float)
+        point = {k: jnp.asarray(v, float)[None] for k, v in draws.point.items()}
+        chosen = {k: jnp.asarray(v, float) for k, v in draws.select().items()}
+        first, all_ = each(point, axis), each(chosen, axis)
+        estimate = {k: np.asarray(first[k])[:, 0] for k in units}  # jit hands keys back sorted
+        values = {k: np.asarray(all_[k]).T for k in units}
+    lost = np.isnan(next(iter(values.values()))).mean(axis=0)
+    reason = draws.withheld() if len(draws) > 1 else ""
+    withheld = tuple(
+        reason
+        or (f"{share:.0%} of the draws have no optimum inside the range" if share > TRUST else "")
+        for share in lost
+    )
+    if {"N_opt", "D_opt"} <= set(estimate):
+        estimate["tokens_per_parameter"] = estimate["D_opt"] / estimate["N_opt"]
+        values["tokens_per_parameter"] = values["D_opt"] / values["N_opt"]
+    return Frontier(along, at, estimate, values, dict(units), withheld)
+
+
+def _tokens(cost: flops.Cost, n: Array, budget: Array) -> Array:
+    """D that spends the budget: at once where the cost is affine in D, else by a root."""
+    if _is_affine(cost):
+        fixed = cost(n, jnp.zeros_like(n))
+        return (budget - fixed) / (cost(n, jnp.ones_like(n)) - fixed)
+    low, high = (jnp.full_like(n, end) for end in DECADES)
+    return jnp.exp(
+        root(lambda log_d: jnp.log(cost(n, jnp.exp(log_d))) - jnp.log(budget), low, high)
+    )
+
+
+def _is_affine(cost: flops.Cost) -> bool:
+    with jax.ensure_compile_time_eval():
+        n, d = jnp.asarray(1e9), jnp.asarray([0.0, 1e9, 2e9])
+        first, second, third = (float(cost(n, one)) for one in d)
+    return abs(third - 2 * second + first) <= 1e-6 * abs(third)
+
+
+def _tokens_for(
+    law: Law,
+    params: Mapping[str, Array],
+    n: Array,
+    target: Array,
+    cost: flops.Cost,
+    given: Mapping[str, Array],
+) -> Array:
+    """D at which the law reaches a target with n parameters; NaN where it never does."""
+
+    def gap(log_d: Array) -> Array:
+        d = jnp.exp(log_d)
+        values = {**params, **_derived(law, n, d, cost(n, d)), **given}
+        return jnp.log(law.scalar(values)) - jnp.log(target)
+
+    low, high = (jnp.full_like(n, end) for end in DECADES)
+    return jnp.exp(root(gap, low, high))
+
+
+def _derived(law: Law, n: Array, d: Array, c: Array) -> dict[str, Array]:
+    values = {"N": n, "D": d, "C": c, "M": d / n}
+    return {k: v for k, v in values.items() if k in law.inputs}
+
+
+def _given(law: Law, given: Mapping[str, Any]) -> dict[str, Array]:
+    free = [k for k in law.inputs if k in DERIVED and k not in given]
+    if not ({"N", "D"} <= set(free) or {"C", "M"} <= set(free)):
+        raise InputError(
+            f"{law.name} has no N and D to choose: its inputs are {', '.join(law.inputs)}."
+        )
+    other = [k for k in law.inputs if k not in DERIVED and k not in given]
+    if other:
+        raise InputError(f"{law.name} also needs {', '.join(other)}: give them by name.")
+    unknown = [k for k in given if k not in law.inputs]
+    if unknown:
+        raise InputError(f"{law.name} has no input {unknown[0]!r}.")
+    return {k: np.asarray(v, float) for k, v in given.items()}  # type: ignore[misc]
+
+
+def _axis(values: Any, name: str, unit: str) -> np.ndarray:
+    try:
+        axis = np.atleast_1d(np.asarray(values, float))
+    except (TypeError, ValueError):
+        raise InputError(f"{name} ({unit}) must be numbers, got {values!r}.") from None
+    if axis.ndim != 1 or not np.isfinite(axis).all() or (axis <= 0).any():
+        raise InputError(f"{name} ({unit}) must be finite numbers above zero, got {values!r}.")
+    return axis
