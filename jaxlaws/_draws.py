@@ -14,8 +14,8 @@ from jax import Array
 from jaxlaws._errors import InputError
 from jaxlaws._fit import AGREE, Fit, _labelled
 from jaxlaws._law import Law
-from jaxlaws._resample import Jackknife, Pairs, Resampler, Sample
-from jaxlaws._risk import Row, minimise, objective_of
+from jaxlaws._resample import Jackknife, Pairs, Resampler, Sample, inflated_residuals
+from jaxlaws._risk import Row, grow, minimise, objective_of
 from jaxlaws._solver import CONVERGED, STATUS, Solution
 
 TRUST = 0.03  # share of failed refits above which no interval is given
@@ -307,11 +307,10 @@ def _promising(
             weight, target, data = table(ids[part])
             if target is None:
                 target = problem.target[data]
-            fill = lambda a: np.concatenate([a, np.repeat(a[:1], block - len(part), axis=0)])  # noqa: E731
             row = Row(
-                jnp.asarray(fill(np.asarray(weight)), dtype),
-                jnp.asarray(fill(np.asarray(target)), dtype),
-                jnp.asarray(fill(np.asarray(data)), jnp.int32),
+                jnp.asarray(grow(np.asarray(weight), block), dtype),
+                jnp.asarray(grow(np.asarray(target), block), dtype),
+                jnp.asarray(grow(np.asarray(data), block), jnp.int32),
             )
             values = _risks(
                 objective_of(problem.law, problem.space),
@@ -439,8 +438,6 @@ def _jackknife(draws: Draws) -> Mapping[str, Array]:
 
 
 def _noise(sample: Sample) -> np.ndarray:
-    from jaxlaws._resample import inflated_residuals
-
     return inflated_residuals(sample)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from jaxlaws._coordinates import DEAD_TERM
 from jaxlaws._errors import InputError
 from jaxlaws._law import Law
 from jaxlaws._objective import SPACES, Huber, Objective
-from jaxlaws._resample import Sample
+from jaxlaws._resample import Sample, noise_scale
 from jaxlaws._risk import Problem, build, minimise, residuals
 from jaxlaws._runs import Runs, Stack
 from jaxlaws._solver import CONVERGED, STATUS, Newton, Solution
@@ -91,8 +91,6 @@ class Fit:
     @property
     def scale(self) -> float:
         """Standard deviation of the residuals, with the spent parameters accounted for."""
-        from jaxlaws._resample import noise_scale
-
         return noise_scale(self.sample)
 
     def bind(self) -> Law:
@@ -125,13 +123,13 @@ class Fit:
             )
         if self.agreeing < len(self.solution.value) / 2:
             out.append(
-                f"Only {self.agreeing} of {len(self.solution.value)} starts reach the lowest minimum; "
-                f"{len(self.minima)} distinct minima lie within {NEARLY:g} times it."
+                f"Only {self.agreeing} of {len(self.solution.value)} starts reach the lowest "
+                f"minimum; {len(self.minima)} distinct minima lie within {NEARLY:g} times it."
             )
         for name in self.dead:
             out.append(
-                f"The term of {name} contributes nothing anywhere, also after restarts: the data do "
-                "not ask for it."
+                f"The term of {name} contributes nothing anywhere, also after restarts: "
+                "the data do not ask for it."
             )
         out += [f"{note}: the data do not bound it on that side." for note in self.at_bound]
         if self.condition > FLAT:
@@ -139,31 +137,31 @@ class Fit:
                 f"A direction of the parameters is not identified (condition {self.condition:.1e})."
             )
         if isinstance(self.objective, Huber):
-            share = float(self.objective.linear_share(jnp.asarray(self.residual), self.runs.weight))
+            share = float(
+                self.objective.linear_share(
+                    jnp.asarray(self.residual), jnp.asarray(self.runs.weight)
+                )
+            )
             if share > 0.5:
                 out.append(
-                    f"{share:.0%} of the runs lie in Huber's linear zone (delta {self.objective.delta:g}, "
-                    f"residual sd {np.std(self.residual):.2g}): nearly least absolute deviations."
+                    f"{share:.0%} of the runs lie in Huber's linear zone (delta "
+                    f"{self.objective.delta:g}, residual sd {np.std(self.residual):.2g}): "
+                    "nearly least absolute deviations."
                 )
         return out
 
     def __repr__(self) -> str:
-        table = self.frame()["estimate"].map("{:.6g}".format).to_string(header=False)
+        table = self.frame()["estimate"].map("{:.6g}".format)
         n = int((self.runs.weight > 0).sum())
         lines = [
             f"{self.law.name} fitted to {n} runs of {self.runs.name}",
-            f"  objective {self.objective.label} on {self.space} {self.law.target.name}: {self.value:.10g}",
+            f"  objective {self.objective.label} on {self.space} {self.law.target.name}: "
+            f"{self.value:.10g}",
             f"  {self.agreeing} of {len(self.solution.value)} starts agree, {self.status}",
-            *("  " + line for line in table.split("\n")[1:]),
+            *(f"  {name:8s} {value}" for name, value in table.items()),
             *("  note: " + note for note in self.notes()),
         ]
         return "\n".join(lines)
-
-
-@overload
-def fit(law: Law, runs: Runs, **kwargs: Any) -> Fit: ...
-@overload
-def fit(law: Law, runs: Stack, **kwargs: Any) -> tuple[Fit, ...]: ...
 
 
 def fit(

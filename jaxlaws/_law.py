@@ -1,4 +1,4 @@
-"""A law: one pure function whose signature says what it takes, what it fits and what it predicts."""
+"""A law: one pure function whose signature says what it takes, fits and predicts."""
 
 import inspect
 import math
@@ -112,6 +112,7 @@ class Law:
         constants: Citation key -> published constants.
         doc: The docstring.
         canonical: Brings equivalent parameters to one form (breaks in order of position).
+        recipe: How it was made, step by step from a named law, so that a file can tell.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Law:
     constants: Mapping[str, Constants] = field(default_factory=dict)
     doc: str = ""
     canonical: Callable[[dict[str, Array]], dict[str, Array]] = dict
+    recipe: tuple[tuple[str, Any], ...] = ()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Array:
         """Evaluate the law; inputs and parameters broadcast against each other.
@@ -194,7 +196,7 @@ class Law:
             )
         return dict(self.constants[key].values)
 
-    def fix(self, **values: float) -> "Law":
+    def fix(self, **values: Any) -> "Law":
         """The law with some parameters held at given values.
 
         >>> import jaxlaws as jl
@@ -209,8 +211,12 @@ class Law:
                 )
         fn = self.fn
         shown = ", ".join(f"{k}={_short(v)}" for k, v in values.items())
+        plain = {k: jnp.asarray(v).tolist() for k, v in values.items()}
         return self._variant(
-            f"{self.name}[{shown}]", lambda *a, **k: fn(*a, **k, **values), drop=values
+            f"{self.name}[{shown}]",
+            lambda *a, **k: fn(*a, **k, **values),
+            drop=values,
+            step=("fix", plain),
         )
 
     def tie(self, **pairs: str) -> "Law":
@@ -230,6 +236,7 @@ class Law:
             f"{self.name}[{shown}]",
             lambda *a, **k: fn(*a, **k, **{n: k[leader] for n, leader in pairs.items()}),
             drop=pairs,
+            step=("tie", dict(pairs)),
         )
 
     def per_group(self, *names: str, groups: int) -> "Law":
@@ -267,6 +274,7 @@ class Law:
             ),
             params=MappingProxyType(params),
             constants=MappingProxyType({}),
+            recipe=self._step("per_group", {"names": list(names), "groups": groups}),
         )
 
     def then(self, second: "Law", *, name: str = "", source: str = "") -> "Law":
@@ -304,9 +312,19 @@ class Law:
             doc=f"{second.summary}\n\nThe chain {self.name} -> {second.name}.\n\n"
             f"$${self.formula}$$ then $${second.formula}$$",
             canonical=lambda p: second.canonical(self.canonical(p)),
+            recipe=(("law", name or f"{self.name}.then({second.name})"),),
         )
 
-    def _variant(self, name: str, fn: Callable[..., Array], drop: Mapping[str, Any]) -> "Law":
+    def _step(self, verb: str, details: Any) -> tuple[tuple[str, Any], ...]:
+        return (*self.recipe, (verb, details))
+
+    def _variant(
+        self,
+        name: str,
+        fn: Callable[..., Array],
+        drop: Mapping[str, Any],
+        step: tuple[str, Any],
+    ) -> "Law":
         keep = {k: p for k, p in self.params.items() if k not in drop}
         return replace(
             self,
@@ -314,6 +332,7 @@ class Law:
             fn=fn,
             params=MappingProxyType(keep),
             constants=MappingProxyType({}),
+            recipe=self._step(*step),
         )
 
     def _check_params(self, names: Mapping[str, Any], verb: str) -> None:
@@ -392,6 +411,7 @@ def law(
         constants=MappingProxyType(sets),
         doc=inspect.cleandoc(fn.__doc__),
         canonical=canonical,
+        recipe=(("law", label),),
     )
 
 

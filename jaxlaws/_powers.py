@@ -21,7 +21,7 @@ from jaxlaws._law import Law
 
 def scalar_in_logs(law: Law) -> Callable[[Mapping[str, Array]], Array]:
     """The law's scalar function of everything by name, rewritten."""
-    kinds = {**law.inputs, **law.params}
+    kinds: dict[str, Any] = {**law.inputs, **law.params}
     positive = {name for name, kind in kinds.items() if kind.support.lower >= 0}
 
     def evaluate(values: Mapping[str, Array]) -> Array:

@@ -4,6 +4,7 @@ Draw number i depends on the key and on i alone, so that the draws are the same 
 size, the order or the number of devices.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -43,7 +44,7 @@ class Pairs:
     def draw(self, key: Array, ids: np.ndarray, sample: Sample) -> tuple[Array, None]:
         """Counts of each run, times its own weight."""
         unit, count = _units(sample, self.by)
-        return _counts(key, jnp.asarray(ids), count)[:, unit] * sample.weight, None
+        return _counts(key, jnp.asarray(ids), count)[:, unit] * jnp.asarray(sample.weight), None
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Bayesian:
         """Dirichlet(1, ..., 1) weights scaled to sum to the number of units."""
         unit, count = _units(sample, self.by)
         raw = _each(lambda k: jax.random.exponential(k, (count,)), key, ids)
-        return (raw / raw.mean(axis=1, keepdims=True))[:, unit] * sample.weight, None
+        share = raw / raw.mean(axis=1, keepdims=True)
+        return share[:, unit] * jnp.asarray(sample.weight), None
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Residual:
         pool = inflated_residuals(sample)
         n = len(sample.target)
         index = _each(lambda k: jax.random.randint(k, (n,), 0, len(pool)), key, ids)
-        return _same(sample.weight, ids), sample.fitted + jnp.asarray(pool)[index]
+        return _same(sample.weight, ids), jnp.asarray(sample.fitted) + jnp.asarray(pool)[index]
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Wild:
         pick = _each(lambda k: jax.random.randint(k, (count,), 0, 6), key, ids)
         grow = np.sqrt((sample.weight > 0).sum() / sample.spare)
         noise = (sample.target - sample.fitted) * grow
-        return _same(sample.weight, ids), sample.fitted + noise * points[pick][:, unit]
+        return _same(sample.weight, ids), jnp.asarray(sample.fitted) + noise * points[pick][:, unit]
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class Parametric:
         n = len(sample.target)
         scale = noise_scale(sample)
         noise = _each(lambda k: jax.random.normal(k, (n,)), key, ids)
-        return _same(sample.weight, ids), sample.fitted + scale * noise
+        return _same(sample.weight, ids), jnp.asarray(sample.fitted) + scale * noise
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def _counts(key: Array, ids: Array, count: int) -> Array:
     return jax.vmap(one)(ids)
 
 
-def _each(fn, key: Array, ids: np.ndarray) -> Array:  # type: ignore[no-untyped-def]
+def _each(fn: Callable[[Array], Array], key: Array, ids: np.ndarray) -> Array:
     return jax.vmap(lambda i: fn(jax.random.fold_in(key, i)))(jnp.asarray(ids))
 
 

@@ -96,8 +96,9 @@ def residuals(
 
 @lru_cache(maxsize=512)
 def objective_of(law: Law, space: str) -> Callable[..., Array]:
-    """The scalar function that the solver minimises; one object per (law, space), so that jit finds
-    its compiled code again.
+    """The scalar function that the solver minimises.
+
+    There is one object per (law, space), so that jit finds its compiled code again.
     """
     layout = coordinates(law)
 
@@ -185,22 +186,22 @@ def minimise(
         weight, target, data = table(unique)
         if target is None:
             target = problem.target[data]
-        grow = lambda a: _grow(np.asarray(a), block)  # noqa: E731
+        full = partial(grow, length=block)
         sides = [
             np.broadcast_to(side, (count, p)) if own is None else own[part]
             for side, own in zip(bounds, (lower, upper), strict=True)
         ]
         tasks = Tasks(
-            start=jnp.asarray(grow(np.clip(starts[part], *sides)), number),
-            row=jnp.asarray(grow(index), jnp.int32),
-            widen=jnp.asarray(grow(widen[part]), number),
-            lower=jnp.asarray(grow(sides[0]), number),
-            upper=jnp.asarray(grow(sides[1]), number),
+            start=jnp.asarray(full(np.clip(starts[part], *sides)), number),
+            row=jnp.asarray(full(index), jnp.int32),
+            widen=jnp.asarray(full(widen[part]), number),
+            lower=jnp.asarray(full(sides[0]), number),
+            upper=jnp.asarray(full(sides[1]), number),
         )
         resamples = Row(
-            weight=jnp.asarray(grow(weight), number),
-            target=jnp.asarray(grow(target), number),
-            data=jnp.asarray(grow(data), jnp.int32),
+            weight=jnp.asarray(full(np.asarray(weight)), number),
+            target=jnp.asarray(full(np.asarray(target)), number),
+            data=jnp.asarray(full(np.asarray(data)), jnp.int32),
         )
         found = solve(
             risk,
@@ -239,7 +240,8 @@ def _workers() -> int:
     return max(1, min(4, len(os.sched_getaffinity(0)))) if jax.default_backend() == "cpu" else 1
 
 
-def _grow(values: np.ndarray, length: int) -> np.ndarray:
+def grow(values: np.ndarray, length: int) -> np.ndarray:
+    """Values with their first entry repeated up to a length: one compiled shape for all blocks."""
     extra = length - len(values)
     if extra == 0:
         return values

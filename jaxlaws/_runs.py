@@ -197,13 +197,12 @@ class Runs:
         extra = n - len(self)
         if extra < 0:
             raise InputError(f"{self.name} has {len(self)} runs, more than {n}.")
-        grow = lambda v: np.concatenate([v, np.repeat(v[:1], extra, axis=0)])  # noqa: E731
         return replace(
             self,
-            inputs={k: grow(v) for k, v in self.inputs.items()},
-            target=grow(self.target),
+            inputs={k: _padded(v, extra) for k, v in self.inputs.items()},
+            target=_padded(self.target, extra),
             weight=np.concatenate([self.weight, np.zeros(extra)]),
-            group=grow(self.group),
+            group=_padded(self.group, extra),
             rows=self.rows + (None,) * extra,
         )
 
@@ -401,3 +400,7 @@ def _numbers(values: Any, name: str, rows: Sequence[Any], label: str) -> np.ndar
 def _row(flat_index: int, raw: np.ndarray, rows: Sequence[Any]) -> Any:
     i = flat_index // max(1, raw.size // len(raw))
     return rows[i] if i < len(rows) else i
+
+
+def _padded(values: np.ndarray, extra: int) -> np.ndarray:
+    return np.concatenate([values, np.repeat(values[:1], extra, axis=0)])

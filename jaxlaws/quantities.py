@@ -1,7 +1,7 @@
 """The field's vocabulary: annotate a law's arguments with these.
 
 Inputs and predictions carry a unit and a support; parameters carry a support and a typical range,
-the 5 % and 95 % points over the literature. One needs its own? ``Annotated[Array, Parameter(...)]``.
+the 5 % and 95 % points over the literature. Where none fits, ``Annotated[Array, Parameter(...)]``.
 """
 
 from typing import Annotated

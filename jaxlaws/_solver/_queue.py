@@ -69,7 +69,7 @@ def solve(
         lanes: Tasks in work at one time.
         max_steps: Steps after which a task is given up.
     """
-    total, p = tasks.start.shape
+    total = len(tasks.start)
     dtype = tasks.start.dtype
     ids = jnp.arange(lanes, dtype=jnp.int32)
     out = Solution(
@@ -83,7 +83,10 @@ def solve(
 
     def evaluate(z: Array, wide: Array, row: Array) -> tuple[Array, Array, Array]:
         here = jax.tree.map(lambda leaf: leaf[row], table)
-        risk = partial(objective, widen=wide, shared=shared, row=here)
+
+        def risk(z: Array) -> Array:
+            return objective(z, wide, shared, here)
+
         value, grad = jax.value_and_grad(risk)(z)
         return value, grad, jax.jacfwd(jax.grad(risk))(z)
 

@@ -20,7 +20,7 @@ def fetch(record: Info, table: Table) -> list[Path]:
     Raises:
         DataError: if a file cannot be reached, is not the registered one, or cannot be written.
     """
-    import pooch  # type: ignore[import-untyped]
+    import pooch
 
     assert record.source is not None  # a set without a source is embedded and never fetched
     base = os.environ.get("JAXLAWS_SOURCE") or RAW

@@ -1,5 +1,7 @@
 """A registered table as runs, by the roles that the registry gives its columns."""
 
+from typing import Any
+
 from jaxlaws._errors import InputError
 from jaxlaws._runs import Runs
 from jaxlaws.datasets._load import load
@@ -31,7 +33,9 @@ def runs(name: str, table: str | None = None, *, where: str | None = None) -> Ru
             f"The registry names no inputs and target for {name}/{key}; load it with "
             "jl.datasets.load and name the columns in Runs.from_frame."
         )
-    inputs = {k: v if isinstance(v, str) else list(v) for k, v in roles.inputs.items()}
+    inputs: dict[str, Any] = {
+        k: v if isinstance(v, str) else list(v) for k, v in roles.inputs.items()
+    }
     kept = roles.where if where is None else where
     return Runs.from_frame(
         frame, target=roles.target, group=roles.group, where=kept or None, name=name, **inputs

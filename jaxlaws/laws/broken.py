@@ -1,5 +1,6 @@
 """Learning curves of one variable, from a straight line in log-log to a line with breaks."""
 
+from functools import lru_cache
 from typing import Annotated
 
 import jax
@@ -59,7 +60,8 @@ def m4(
 ) -> Positive:
     r"""From chance level eps_0 at small scale to the floor eps_inf, bending in between.
 
-    $$\frac{\varepsilon - \varepsilon_\infty}{(\varepsilon_0 - \varepsilon)^{\alpha}} = \beta x^{c}$$
+    $$\frac{\varepsilon - \varepsilon_\infty}{(\varepsilon_0 - \varepsilon)^{\alpha}}
+      = \beta x^{c}$$
 
     Implicit in the error: its root in (eps_inf, eps_0) is unique, found by bisection and
     differentiated through the root; alpha = 0 gives m2 [alabdulmohsin2022, M4].
@@ -75,6 +77,7 @@ def m4(
     return jnp.where(alpha == 0, eps_inf + height, exact)
 
 
+@lru_cache(maxsize=32)  # one object per size, so that compiled code is found again
 def bnsl(breaks: int) -> Law:
     """The broken neural scaling law with a given number of breaks; none gives a power with a floor.
 

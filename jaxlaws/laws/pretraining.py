@@ -107,7 +107,7 @@ def kaplan_d(D: Tokens, *, aD: Exponent, Dc: Characteristic) -> Loss:
 def overtrain_loss(
     C: FLOP, M: Ratio, *, E: Entropy, a: Amplitude, b: Amplitude, eta: Exponent
 ) -> Loss:
-    r"""Loss at compute C and M tokens per parameter: parallel lines for every degree of over-training.
+    r"""Loss at compute C and M tokens per parameter: parallel lines in log-log for every M.
 
     $$L(C, M) = E + (a M^{\eta} + b M^{-\eta}) C^{-\eta}$$
 

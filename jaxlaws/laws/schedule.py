@@ -122,7 +122,7 @@ def multi_power_law(schedules: ArrayLike) -> Law:
         beta: Annotated[Array, Parameter("", positive, (0.1, 2.0))],
         gamma: Annotated[Array, Parameter("", positive, (0.2, 1.5))],
     ) -> Loss:
-        r"""Loss at a step of a run: a power of the area, and a power law after every change of rate.
+        r"""Loss at a step of a run: powers of the area so far and since every change of rate.
 
         $$L(t) = L_0 + A S_1(t)^{-\alpha} + B \sum_{k \le t} (\eta_k - \eta_{k-1})
           \left[1 - \left(1 + C \eta_k^{-\gamma} S_k(t)\right)^{-\beta}\right]$$
