@@ -207,13 +207,10 @@ def bootstrap(
     problem = fit.problem
 
     def table(ids: np.ndarray) -> tuple[Any, Any, Any]:
-        # Random numbers are made in float32 mode or float64 mode alike: one stream per setting.
-        weight, target = resampler.draw(key, ids, sample)
-        return (
-            np.asarray(weight),
-            None if target is None else np.asarray(target),
-            np.zeros(len(ids), int),
-        )
+        with jax.enable_x64(True):  # one stream of random numbers whatever the solve's precision
+            weight, target = resampler.draw(key, ids, sample)
+        made = None if target is None else np.asarray(target)
+        return np.asarray(weight), made, np.zeros(len(ids), int)
 
     solution = refit(fit, np.arange(draws), table, progress)
     z = solution.z
@@ -304,13 +301,13 @@ def _promising(
     with jax.enable_x64(problem.dtype == "float64"):
         for begin in range(0, len(where), block):
             part = where[begin : begin + block]
-            weight, target, data = table(ids[part])
+            weight, target, data = table(grow(ids[part], block))
             if target is None:
                 target = problem.target[data]
             row = Row(
-                jnp.asarray(grow(np.asarray(weight), block), dtype),
-                jnp.asarray(grow(np.asarray(target), block), dtype),
-                jnp.asarray(grow(np.asarray(data), block), jnp.int32),
+                jnp.asarray(weight, dtype),
+                jnp.asarray(target, dtype),
+                jnp.asarray(data, jnp.int32),
             )
             values = _risks(
                 objective_of(problem.law, problem.space),

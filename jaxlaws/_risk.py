@@ -183,10 +183,10 @@ def minimise(
         part = slice(begin, min(begin + block, total))
         count = part.stop - part.start
         unique, index = np.unique(rows[part], return_inverse=True)
-        weight, target, data = table(unique)
+        full = partial(grow, length=block)
+        weight, target, data = table(full(unique))
         if target is None:
             target = problem.target[data]
-        full = partial(grow, length=block)
         sides = [
             np.broadcast_to(side, (count, p)) if own is None else own[part]
             for side, own in zip(bounds, (lower, upper), strict=True)
@@ -199,9 +199,9 @@ def minimise(
             upper=jnp.asarray(full(sides[1]), number),
         )
         resamples = Row(
-            weight=jnp.asarray(full(np.asarray(weight)), number),
-            target=jnp.asarray(full(np.asarray(target)), number),
-            data=jnp.asarray(full(np.asarray(data)), jnp.int32),
+            weight=jnp.asarray(weight, number),
+            target=jnp.asarray(target, number),
+            data=jnp.asarray(data, jnp.int32),
         )
         found = solve(
             risk,
