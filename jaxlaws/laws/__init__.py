@@ -1,12 +1,15 @@
 """The catalogue: every law by name. `bnsl` and the laws over schedules are functions of a size."""
 
 import difflib
+import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 from jaxlaws._errors import InputError
 from jaxlaws._law import Law
+from jaxlaws.laws import broken, data_limited, downstream, pretraining, schedule
 from jaxlaws.laws.broken import bnsl as bnsl
 from jaxlaws.laws.broken import m1 as m1
 from jaxlaws.laws.broken import m2 as m2
@@ -25,24 +28,10 @@ from jaxlaws.laws.pretraining import overtrain_loss as overtrain_loss
 from jaxlaws.laws.schedule import lr_annealing as lr_annealing
 from jaxlaws.laws.schedule import multi_power_law as multi_power_law
 
+MODULES: tuple[ModuleType, ...] = (pretraining, data_limited, broken, downstream, schedule)
+
 CATALOGUE: dict[str, Law] = {
-    each.name: each
-    for each in (
-        chinchilla,
-        kaplan_n,
-        kaplan_d,
-        kaplan_nd,
-        overtrain_loss,
-        deepseek_scaling,
-        muennighoff,
-        m1,
-        m2,
-        m3,
-        m4,
-        ppl_to_error,
-        loss_to_accuracy,
-        olmo_ladder,
-    )
+    each.name: each for module in MODULES for each in vars(module).values() if isinstance(each, Law)
 }
 
 FAMILIES: dict[str, Callable[..., Law]] = {
@@ -50,6 +39,41 @@ FAMILIES: dict[str, Callable[..., Law]] = {
     "lr_annealing": lr_annealing,
     "multi_power_law": multi_power_law,
 }
+
+# What goes with the laws: id -> quantity -> pure function of inputs and constants by name.
+QUANTITIES: dict[str, dict[str, Callable[..., Any]]] = {}
+for _module in MODULES:
+    for _id, _functions in getattr(_module, "QUANTITIES", {}).items():
+        QUANTITIES.setdefault(_id, {}).update(_functions)
+
+# Symbols of the literature that cannot be Python names.
+SPELLING = {"lambda": "lam"}
+
+
+def evaluate(law_id: str, quantity: str, values: Mapping[str, Any]) -> Any:
+    """A quantity of the catalogue at given inputs and constants, everything by its symbol.
+
+    Args:
+        law_id: Id of a law or of a family of functions.
+        quantity: A derived quantity's name, or the law's own target.
+        values: Inputs and constants by the symbols of the literature; labels that the function
+            does not take are passed over.
+
+    Raises:
+        InputError: The catalogue has no such quantity.
+
+    >>> float(evaluate("m1", "eps", dict(x=4.0, beta=2.0, c=-0.5)))
+    1.0
+    """
+    named = {SPELLING.get(k, k): v for k, v in values.items()}
+    fn = QUANTITIES.get(law_id, {}).get(quantity)
+    if fn is None and law_id in CATALOGUE:
+        law = CATALOGUE[law_id]
+        return law(**{k: v for k, v in named.items() if k in law.inputs or k in law.params})
+    if fn is None:
+        raise InputError(f"The catalogue has no quantity {quantity!r} of {law_id!r}.")
+    taken = inspect.signature(fn).parameters
+    return fn(**{k: v for k, v in named.items() if k in taken})
 
 
 def find(name: str) -> Law:
