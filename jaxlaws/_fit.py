@@ -110,7 +110,7 @@ class Fit:
                     note=notes.get(name, ""),
                 )
                 for name, value in self.params.items()
-                for label, v in _labelled(name, value)
+                for label, v in labelled(name, value)
             ]
         ).set_index("parameter")
 
@@ -369,7 +369,8 @@ def _check_space(runs: Runs, space: str) -> None:
         )
 
 
-def _labelled(name: str, value: Any) -> list[tuple[str, float]]:
+def labelled(name: str, value: Any) -> list[tuple[str, float]]:
+    """(label, number) of a parameter, one per entry where it has a size: d[0], d[1]."""
     flat = np.ravel(np.asarray(value))
     if np.ndim(value) == 0:
         return [(name, float(flat[0]))]

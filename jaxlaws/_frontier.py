@@ -15,9 +15,10 @@ import pandas as pd
 from jax import Array
 
 from jaxlaws import flops
-from jaxlaws._draws import TRUST, Draws, check_prob
+from jaxlaws._draws import TRUST, Draws
 from jaxlaws._errors import InputError
 from jaxlaws._implicit import argmin, root
+from jaxlaws._interval import check_prob
 from jaxlaws._law import Law
 
 WINDOW = 14.0  # log N is searched this far to both sides of the square root of the budget

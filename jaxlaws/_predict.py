@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from jax import Array
 
-from jaxlaws._draws import Draws, check_prob
+from jaxlaws._draws import Draws
 from jaxlaws._errors import InputError
+from jaxlaws._interval import check_prob
 from jaxlaws._objective import from_space, to_space
 
 
