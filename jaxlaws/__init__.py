@@ -4,6 +4,10 @@ from jaxlaws import datasets as datasets
 from jaxlaws import flops as flops
 from jaxlaws import laws as laws
 from jaxlaws import quantities as quantities
+from jaxlaws._akima import envelope as envelope
+from jaxlaws._akima import envelope_optima as envelope_optima
+from jaxlaws._akima import porian as porian
+from jaxlaws._akima import porian_optima as porian_optima
 from jaxlaws._draws import Draws as Draws
 from jaxlaws._draws import bootstrap as bootstrap
 from jaxlaws._draws import laplace as laplace
@@ -16,6 +20,9 @@ from jaxlaws._frontier import Frontier as Frontier
 from jaxlaws._frontier import cheapest as cheapest
 from jaxlaws._frontier import frontier as frontier
 from jaxlaws._frontier import isoloss as isoloss
+from jaxlaws._isoflop import Optima as Optima
+from jaxlaws._isoflop import isoflop as isoflop
+from jaxlaws._isoflop import isoflop_optima as isoflop_optima
 from jaxlaws._law import Constants as Constants
 from jaxlaws._law import Law as Law
 from jaxlaws._law import Parameter as Parameter

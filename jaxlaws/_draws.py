@@ -36,6 +36,7 @@ class Draws:
         space: Space of the residuals.
         noise: (m,) residuals of single runs in that space: what a new run adds to the law.
         fit: The fit they belong to; None for published constants.
+        failure: What failed draws mean and what to do, where they are not refits.
     """
 
     law: Law
@@ -47,6 +48,7 @@ class Draws:
     noise: np.ndarray
     solution: Solution | None = None
     fit: Fit | None = None
+    failure: str = ""
 
     def __len__(self) -> int:
         return len(self.status)
@@ -67,6 +69,8 @@ class Draws:
             return f"the fit itself did not converge ({self.fit.status})"
         if self.failed <= TRUST:
             return ""
+        if self.failure:
+            return f"{self.failed:.1%} of {len(self)} draws failed: {self.failure}"
         counts = ", ".join(
             f"{int(np.sum(self.status == code))} {word}"
             for code, word in STATUS.items()

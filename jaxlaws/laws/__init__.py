@@ -9,7 +9,29 @@ from typing import Any
 
 from jaxlaws._errors import InputError
 from jaxlaws._law import Law
-from jaxlaws.laws import broken, data_limited, downstream, pretraining, schedule
+from jaxlaws.laws import (
+    allocation,
+    broken,
+    costs,
+    counting,
+    data_amount,
+    data_limited,
+    density,
+    downstream,
+    growth,
+    kaplan,
+    minicpm,
+    optimal,
+    pretraining,
+    rate_schedules,
+    refits,
+    representation,
+    rewards,
+    schedule,
+    serving,
+    trends,
+    without_law,
+)
 from jaxlaws.laws.broken import bnsl as bnsl
 from jaxlaws.laws.broken import m1 as m1
 from jaxlaws.laws.broken import m2 as m2
@@ -28,7 +50,29 @@ from jaxlaws.laws.pretraining import overtrain_loss as overtrain_loss
 from jaxlaws.laws.schedule import lr_annealing as lr_annealing
 from jaxlaws.laws.schedule import multi_power_law as multi_power_law
 
-MODULES: tuple[ModuleType, ...] = (pretraining, data_limited, broken, downstream, schedule)
+MODULES: tuple[ModuleType, ...] = (
+    pretraining,
+    kaplan,
+    optimal,
+    data_limited,
+    broken,
+    downstream,
+    schedule,
+    counting,
+    serving,
+    allocation,
+    costs,
+    rate_schedules,
+    minicpm,
+    growth,
+    density,
+    trends,
+    data_amount,
+    representation,
+    rewards,
+    refits,
+    without_law,
+)
 
 CATALOGUE: dict[str, Law] = {
     each.name: each for module in MODULES for each in vars(module).values() if isinstance(each, Law)
@@ -45,6 +89,12 @@ QUANTITIES: dict[str, dict[str, Callable[..., Any]]] = {}
 for _module in MODULES:
     for _id, _functions in getattr(_module, "QUANTITIES", {}).items():
         QUANTITIES.setdefault(_id, {}).update(_functions)
+    FAMILIES.update(getattr(_module, "FAMILIES", {}))
+
+# Papers of the reading list that state no law, with the reason.
+WITHOUT_LAW: tuple[tuple[str, str], ...] = tuple(
+    row for module in MODULES for row in getattr(module, "WITHOUT_LAW", ())
+)
 
 # Symbols of the literature that cannot be Python names.
 SPELLING = {"lambda": "lam"}
@@ -74,6 +124,13 @@ def evaluate(law_id: str, quantity: str, values: Mapping[str, Any]) -> Any:
         raise InputError(f"The catalogue has no quantity {quantity!r} of {law_id!r}.")
     taken = inspect.signature(fn).parameters
     return fn(**{k: v for k, v in named.items() if k in taken})
+
+
+def __getattr__(name: str) -> Law:
+    """Any law of the catalogue as an attribute of this module."""
+    if name in CATALOGUE:
+        return CATALOGUE[name]
+    raise AttributeError(f"jaxlaws.laws has no law {name!r}")
 
 
 def find(name: str) -> Law:

@@ -25,7 +25,7 @@ HOFFMANN = dict(
 
 
 @law(
-    source="hoffmann2022, besiroglu2024",
+    source="hoffmann2022, besiroglu2024, sardana2024",
     constants={
         "besiroglu2024": Constants(
             dict(E=1.8172, A=482.01, B=2085.43, alpha=0.3478, beta=0.3658),
@@ -38,6 +38,31 @@ HOFFMANN = dict(
             "Rounded in print: they give N_opt(5.76e23) = 32e9 where the paper has 40e9.",
         ),
         "hoffmann2022_unrounded": Constants(HOFFMANN, "verified", "Stopped short of the minimum."),
+        "besiroglu2024_all_points": Constants(
+            dict(E=1.89, A=463.0, B=12530.0, alpha=0.345, beta=0.452),
+            "verified",
+            "With the five highest losses; standard error of B 61650.",
+        ),
+        "sardana2024_100": Constants(
+            dict(E=0.17, A=7.199, B=25.97, alpha=0.08, beta=0.13),
+            "reported",
+            "Runs of up to 100 tokens per parameter; 47 runs of 150M to 6B parameters in all.",
+        ),
+        "sardana2024_250": Constants(
+            dict(E=0.98, A=14.23, B=39.54, alpha=0.13, beta=0.16),
+            "reported",
+            "Up to 250 tokens per parameter.",
+        ),
+        "sardana2024_500": Constants(
+            dict(E=0.95, A=17.07, B=35.80, alpha=0.13, beta=0.16),
+            "reported",
+            "Up to 500 tokens per parameter.",
+        ),
+        "sardana2024_all": Constants(
+            dict(E=1.45, A=33.66, B=138.9, alpha=0.18, beta=0.24),
+            "reported",
+            "All runs: the exponents rise with the range.",
+        ),
     },
 )
 def chinchilla(
@@ -58,8 +83,15 @@ def chinchilla(
 
 
 @law(
-    source="kaplan2020",
-    constants={"kaplan2020": dict(aN=0.076, Nc=6.4e13, aD=0.103, Dc=1.8e13)},
+    source="kaplan2020, ouyang2024",
+    constants={
+        "kaplan2020": dict(aN=0.076, Nc=6.4e13, aD=0.103, Dc=1.8e13),
+        "ouyang2024_pythia": Constants(
+            dict(aN=0.045, Nc=4.74e19, aD=0.399, Dc=7.63e10),
+            "verified",
+            "16-bit losses of the Pythia suite.",
+        ),
+    },
 )
 def kaplan_nd(
     N: Params, D: Tokens, *, aN: Exponent, Nc: Characteristic, aD: Exponent, Dc: Characteristic
@@ -74,7 +106,13 @@ def kaplan_nd(
     return ((Nc / N) ** (aN / aD) + Dc / D) ** aD
 
 
-@law(source="kaplan2020", constants={"kaplan2020": dict(aN=0.076, Nc=8.8e13)})
+@law(
+    source="kaplan2020, su2024",
+    constants={
+        "kaplan2020": dict(aN=0.076, Nc=8.8e13),
+        "su2024": Constants(dict(aN=0.076, Nc=1.5e14), "unverified", "Recalled; C4, context 1024."),
+    },
+)
 def kaplan_n(N: Params, *, aN: Exponent, Nc: Characteristic) -> Loss:
     r"""Converged loss of a model with N non-embedding parameters on unlimited data.
 
