@@ -8,6 +8,9 @@ from jaxlaws._akima import envelope as envelope
 from jaxlaws._akima import envelope_optima as envelope_optima
 from jaxlaws._akima import porian as porian
 from jaxlaws._akima import porian_optima as porian_optima
+from jaxlaws._compare import compare as compare
+from jaxlaws._diagnose import Diagnosis as Diagnosis
+from jaxlaws._diagnose import diagnose as diagnose
 from jaxlaws._draws import Draws as Draws
 from jaxlaws._draws import bootstrap as bootstrap
 from jaxlaws._draws import laplace as laplace
@@ -42,4 +45,6 @@ from jaxlaws._resample import Parametric as Parametric
 from jaxlaws._resample import Residual as Residual
 from jaxlaws._resample import Wild as Wild
 from jaxlaws._runs import Runs as Runs
+from jaxlaws._sensitivity import Sensitivity as Sensitivity
+from jaxlaws._sensitivity import sensitivity as sensitivity
 from jaxlaws._solver import Newton as Newton

@@ -160,7 +160,8 @@ class Coordinates:
         """(start, p) starts: the first from the middle of the typical ranges, the rest spread."""
         from scipy.stats import norm, qmc
 
-        uniform = qmc.Sobol(self.size, seed=seed).random(count)
+        power = max(1, (count - 1).bit_length())  # Sobol points come in powers of two
+        uniform = qmc.Sobol(self.size, rng=seed).random_base2(power)[:count]
         z = norm.ppf(0.02 + 0.96 * uniform)
         term = self.is_term()
         low, high = ALIVE

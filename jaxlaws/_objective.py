@@ -6,7 +6,7 @@ An objective is a small value. Its widths are traced, so that one compiled solve
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, dataclass_transform
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +30,8 @@ class Objective(Protocol):
         """The factor that makes residuals of this spread look quadratic."""
 
 
-def _register(cls: type) -> type:
+@dataclass_transform(frozen_default=True)
+def _register[T](cls: type[T]) -> type[T]:
     return jax.tree_util.register_dataclass(dataclass(frozen=True)(cls))
 
 
@@ -66,7 +67,8 @@ class Huber:
 
     def linear_share(self, residual: Array, weight: Array) -> Array:
         """Weighted share of residuals beyond delta."""
-        return jnp.sum(weight * (jnp.abs(residual) > self.delta)) / jnp.sum(weight)
+        beyond = (jnp.abs(residual) > self.delta).astype(weight.dtype)
+        return jnp.sum(weight * beyond) / jnp.sum(weight)
 
 
 @_register

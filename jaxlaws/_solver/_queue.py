@@ -98,10 +98,12 @@ def solve(
             lane, trial, value, grad, hess, lower, upper
         )
         done = verdict.done & (task < count)
+        # A lane given up while still annealed has a value of another objective: no value at all.
+        value = jnp.where(lane.widen > 1, jnp.inf, lane.value)
         slot = jnp.where(done, task, total)  # out of range where the lane is still at work: dropped
         result = Solution(
             z=result.z.at[slot].set(lane.z, mode="drop"),
-            value=result.value.at[slot].set(lane.value, mode="drop"),
+            value=result.value.at[slot].set(value, mode="drop"),
             decrement=result.decrement.at[slot].set(verdict.decrement, mode="drop"),
             condition=result.condition.at[slot].set(verdict.condition, mode="drop"),
             steps=result.steps.at[slot].set(lane.steps, mode="drop"),
