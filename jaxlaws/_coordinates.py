@@ -184,8 +184,8 @@ def coordinates(law: Law) -> Coordinates:
 def _linear_terms(law: Law) -> tuple[str, ...]:
     """Positive parameters in which the law is affine, taken together.
 
-    Second derivatives are looked at in a few places; a parameter joins when they vanish with
-    itself and with all that joined before.
+    Second derivatives are looked at in a few places, relative to first ones; a parameter joins
+    when it has an effect and they vanish with itself and with all that joined before.
     """
     candidates = [k for k, p in law.params.items() if p.support.name == "positive" and not p.like]
     if not candidates:
@@ -200,25 +200,32 @@ def _linear_terms(law: Law) -> tuple[str, ...]:
         return law.scalar({**inputs, **own, **full})
 
     worst = np.zeros((len(candidates), len(candidates)))
-    second = jax.jit(jax.hessian(value))
-    for _ in range(3):
+    effect = np.zeros(len(candidates))
+    first, second = jax.jit(jax.grad(value)), jax.jit(jax.hessian(value))
+    for _ in range(4):
+        inputs = {k: _example(v, rng) for k, v in law.inputs.items()}
         own = {
-            k: p.constrain(jnp.asarray(rng.uniform(-1, 1, p.size)))
+            k: inputs[p.like] * jnp.asarray(np.exp(rng.uniform(-1, 1, p.size)))
+            if p.like
+            else p.constrain(jnp.asarray(rng.uniform(-1, 1, p.size)))
             for k, p in law.params.items()
             if k not in candidates
         }
-        inputs = {k: _example(v, rng) for k, v in law.inputs.items()}
         sizes = jnp.asarray(
             [
                 float(law.params[k].constrain(jnp.asarray(rng.uniform(-0.5, 0.5))))
                 for k in candidates
             ]
         )
+        slope = np.abs(np.asarray(first(sizes, own, inputs))) * np.asarray(sizes)
         found = np.abs(np.asarray(second(sizes, own, inputs))) * np.outer(sizes, sizes)
+        with np.errstate(all="ignore"):  # no effect here, or an overflow: not affine, then
+            found = np.where(found == 0, 0.0, found / np.sqrt(np.outer(slope, slope)))
         worst = np.maximum(worst, np.where(np.isfinite(found), found, np.inf))
+        effect = np.maximum(effect, slope)
     chosen: list[int] = []
     for i in range(len(candidates)):
-        if all(worst[i, j] < 1e-12 for j in [*chosen, i]):
+        if effect[i] > 0 and all(worst[i, j] < 1e-9 for j in [*chosen, i]):
             chosen.append(i)
     return tuple(candidates[i] for i in chosen)
 
@@ -231,7 +238,8 @@ def _example(variable: object, rng: np.random.Generator) -> Array:
     if name == "simplex":
         return jnp.asarray(rng.dirichlet(np.ones(size)))
     if name == "positive":
-        return jnp.asarray(np.floor(np.exp(rng.uniform(1.0, 4.0, size))))
+        low, high = variable.typical or (3.0, 50.0)  # type: ignore[attr-defined]
+        return jnp.asarray(np.floor(np.exp(rng.uniform(np.log(low) + 1, np.log(high), size))))
     return jnp.asarray(rng.uniform(0.1, 0.9, size))
 
 

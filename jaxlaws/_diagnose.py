@@ -226,7 +226,7 @@ def _distinct(fit: Fit, most: float) -> int:
     """Number of different objectives at which starts ended, up to a limit."""
     value, status = np.asarray(fit.solution.value), np.asarray(fit.solution.status)
     good = np.sort(value[(value <= most) & (status == 0)])
-    return int(np.sum(np.diff(good, prepend=-np.inf) > AGREE * good))
+    return int(np.sum(np.diff(good, prepend=-np.inf) > AGREE[fit.problem.dtype] * good))
 
 
 @partial(jax.jit, static_argnums=0)

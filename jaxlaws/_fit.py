@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from jax import Array
 
-from jaxlaws._coordinates import DEAD_TERM
+from jaxlaws._coordinates import DEAD_TERM, coordinates
 from jaxlaws._errors import InputError
 from jaxlaws._law import Law
 from jaxlaws._objective import SPACES, Huber, Objective
@@ -19,7 +19,8 @@ from jaxlaws._risk import Problem, build, minimise, residuals
 from jaxlaws._runs import Runs, Stack
 from jaxlaws._solver import CONVERGED, STATUS, Newton, Solution
 
-AGREE = 1e-6  # relative difference in the objective below which two minima are one
+# Relative difference in the objective below which two minima are one.
+AGREE = {"float64": 1e-6, "float32": 2e-4}
 NEARLY = 1.5  # minima up to this multiple of the lowest are kept as starts of refits
 FLAT = 1e10  # condition number above which a direction is not identified
 
@@ -74,7 +75,7 @@ class Fit:
     def agreeing(self) -> int:
         """How many starts ended at the same objective as the best."""
         value = self.solution.value
-        return int(np.sum(value <= value[0] * (1 + AGREE) + 1e-15))
+        return int(np.sum(value <= value[0] * (1 + AGREE[self.problem.dtype]) + 1e-12))
 
     @property
     def sample(self) -> Sample:
@@ -170,7 +171,7 @@ def fit(
     *,
     objective: Objective | None = None,
     space: str | None = None,
-    starts: int | Mapping[str, Any] = 128,
+    starts: int | Mapping[str, Any] | None = None,
     key: Array | None = None,
     solver: Newton | None = None,
     precision: str = "float64",
@@ -187,7 +188,8 @@ def fit(
         runs: The runs, or a `Runs.stack` of several tables, fitted in one compiled call.
         objective: What to minimise; Huber(1e-3) when None.
         space: "log", "natural" or "logit"; None takes what the law's target asks for.
-        starts: How many starts, or the starts themselves: parameter -> (start,).
+        starts: How many starts, or the starts themselves: parameter -> (start,); None takes 128,
+            and 512 for a law of more than six parameters.
         key: Seeds the starts; None is a fixed seed.
         solver: Solver settings.
         precision: "float64", or "float32" for hardware without fast float64.
@@ -217,6 +219,8 @@ def fit(
         _check_space(table, space)
     longest = max(len(table) for table in checked)
     solver = solver or Newton()
+    if starts is None:
+        starts = 128 if coordinates(law).size <= 6 else 512
     with jax.enable_x64(precision == "float64"):
         problem = build(law, tuple(t.padded(longest) for t in checked), objective, space, precision)
         solution, owner = _search(problem, solver, starts, key, objective)
@@ -315,7 +319,7 @@ def _report(
         value=float(solution.value[0]) * float(problem.shared.scale[0]),
         residual=residual,
         solution=solution,
-        minima=_distinct(solution),
+        minima=_distinct(solution, AGREE[problem.dtype]),
         status=STATUS[int(solution.status[0])],
         at_bound=at_bound,
         dead=dead,
@@ -332,13 +336,13 @@ def _certified_first(solution: Solution) -> np.ndarray:
     return np.concatenate([first, rest]).astype(int)
 
 
-def _distinct(solution: Solution, most: int = 8) -> np.ndarray:
+def _distinct(solution: Solution, agree: float, most: int = 8) -> np.ndarray:
     """Distinct low minima (k, p), lowest first."""
     kept: list[int] = []
     for i, value in enumerate(solution.value):
         if not value <= NEARLY * solution.value[0] + 1e-12 or len(kept) == most:
             break
-        if all(value > solution.value[k] * (1 + AGREE) for k in kept[-1:]):
+        if all(value > solution.value[k] * (1 + agree) for k in kept[-1:]):
             kept.append(i)
     return np.asarray(solution.z)[kept or [0]]
 

@@ -148,7 +148,7 @@ def pinned(fit: Fit, coordinate: Any, at: Any, key: Array | None = None) -> Solu
             z[order] = best.z[np.where(same, side, order)]
             sides.append(z)
         again = solve(np.stack(sides), np.ones(2))
-        better = again.value < best.value * (1 - AGREE) - 1e-12
+        better = again.value < best.value * (1 - AGREE[problem.dtype]) - 1e-12
         best = jax.tree.map(
             lambda new, old, better=better: np.where(
                 better.reshape((-1,) + (1,) * (new.ndim - 1)), new, old

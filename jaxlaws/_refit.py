@@ -15,7 +15,10 @@ from jaxlaws._solver import CONVERGED, Solution
 
 PROBE = 128  # refits that are tried from other starts before all of them are
 POOL = 48  # ends of other refits that a refit may be restarted from
-ROUNDS = 4  # at most so many rounds of restarts
+TRIES = 2  # members of the pool that each refit is restarted from in a round
+ROUNDS = 5  # at most so many rounds of restarts
+ENOUGH = 1e-3  # restarts stop when they improve no more than this share of the refits
+TINY = 1e-12  # values this close to zero are all exact fits
 
 
 def refit(
@@ -26,55 +29,71 @@ def refit(
 ) -> Solution:
     """Minimise every resample, restarting from elsewhere as long as that pays.
 
+    Every refit starts at the fit's lowest minimum. Then a probe of them is restarted from the ends
+    of other refits, from ends of the fit's own starts, and afresh; where that finds lower minima,
+    all are restarted, round by round.
+
     Args:
         fit: The fit whose minima are the first starts.
         ids: (r,) numbers of the resamples.
         table: Numbers -> weight, target, data set, as `minimise` takes it.
         progress: Called with (done, total).
     """
-    problem, solver = fit.problem, fit.solver
-    solve = partial(minimise, problem, solver, table=table)
+    agree = AGREE[fit.problem.dtype]
+    solve = partial(minimise, fit.problem, fit.solver, table=table)
     total = len(ids)
     best = solve(np.tile(fit.minima[0], (total, 1)), ids, progress=progress)
     probe = np.linspace(0, total - 1, min(total, PROBE)).astype(int)
     for round_ in range(ROUNDS):
-        pool = _pool(fit, best, round_)
         where = probe if round_ == 0 else np.arange(total)
-        tries = 3 if round_ == 0 else 2
-        starts, owner = _promising(fit, pool, best, ids, where, table, tries)
-        if not len(starts):
-            break
-        again = solve(starts, ids[owner])
+        starts, wide, owner = _elsewhere(fit, best, ids, where, table, round_)
+        again = solve(starts, ids[owner], widen=wide)
         better = np.zeros(total, bool)
         for t in np.argsort(-again.value):  # the lowest is written last
             i = owner[t]
-            gain = again.value[t] < best.value[i] * (1 - AGREE) - 1e-12
+            gain = again.value[t] < best.value[i] * (1 - agree) - TINY
+            level = again.value[t] <= best.value[i] * (1 + agree) + TINY
             rescued = best.status[i] != CONVERGED and again.status[t] == CONVERGED
-            level = again.value[t] <= best.value[i] * (1 + AGREE) + 1e-12
             if gain or (rescued and level):
                 better[i] |= gain
                 for leaf, new in zip(best, again, strict=True):
                     leaf[i] = new[t]
-        if better[where].mean() <= 1e-3:
+        if better[where].mean() <= ENOUGH:
             break
     return best
 
 
-def _pool(fit: Fit, best: Solution, round_: int) -> np.ndarray:
-    """(k, p) starts worth trying: the fit's minima and ends of refits all over the sample."""
+def _elsewhere(
+    fit: Fit,
+    best: Solution,
+    ids: np.ndarray,
+    where: np.ndarray,
+    table: Callable[[np.ndarray], tuple[Any, Any, Any]],
+    round_: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Starts (t, p), their annealing (t,), and the resample (t,) that each is for."""
     rng = np.random.default_rng(round_)
-    pick = rng.choice(len(best.value), min(POOL, len(best.value)), replace=False)
-    return np.concatenate([fit.minima, best.z[pick]])
+    ends = best.z[rng.choice(len(best.value), min(POOL, len(best.value)), replace=False)]
+    pool = np.concatenate([fit.minima, ends])
+    chosen, owner = _promising(fit, pool, ids, where, table)
+    wide = np.ones(len(chosen))
+    own = fit.solution.z[rng.integers(len(fit.solution.z), size=len(where))]
+    layout = fit.problem.layout
+    fresh = layout.alive(layout.random_starts(round_ + 1, len(where)))
+    factor = fit.objective.widening(float(np.std(fit.problem.target[0])))
+    return (
+        np.concatenate([chosen, own, fresh]),
+        np.concatenate([wide, np.ones(len(where)), np.full(len(where), factor)]),
+        np.concatenate([owner, where, where]),
+    )
 
 
 def _promising(
     fit: Fit,
     pool: np.ndarray,
-    best: Solution,
     ids: np.ndarray,
     where: np.ndarray,
     table: Callable[[np.ndarray], tuple[Any, Any, Any]],
-    tries: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each resample the members of the pool with the lowest risk on it; and whose they are."""
     problem = fit.problem
@@ -99,7 +118,7 @@ def _promising(
                 row,
             )
             values = np.nan_to_num(np.asarray(values)[: len(part)], nan=np.inf)
-            order = np.argsort(values, axis=1)[:, :tries]
+            order = np.argsort(values, axis=1)[:, :TRIES]
             starts.append(pool[order].reshape(-1, pool.shape[1]))
             owner.append(np.repeat(part, order.shape[1]))
     return np.concatenate(starts), np.concatenate(owner)

@@ -19,6 +19,9 @@ NARROW = 0.1  # each stage of the annealing narrows the objective by this factor
 LOOSE = 1e-3  # a widened stage ends when Newton expects to gain less than this share
 PATIENCE = 15  # steps without gain before a lane is called stalled
 FLOOR = 1e-6  # values below this share of the null objective count as an exact fit
+SETTLED = 1e-10  # a coordinate whose slope and curvature are below this share of the value is done
+FADING = 1e-3  # a term that fades away exponentially below this share of the value is let go
+LEAP = 6.0  # how far a fading term's logarithm is moved in one step
 
 CONVERGED, STALLED, OUT_OF_STEPS, NOT_FINITE = 0, 1, 2, 3
 
@@ -103,7 +106,7 @@ def advance(
     """
     eps = jnp.finfo(value.dtype).eps
     tiny = jnp.finfo(value.dtype).tiny
-    tolerance = jnp.maximum(1e-13, 8 * eps)
+    tolerance = jnp.maximum(1e-13, 32 * eps) if value.dtype == jnp.float32 else 1e-13
     p = trial.shape[0]
     eye = jnp.eye(p, dtype=hess.dtype)
 
@@ -131,17 +134,25 @@ def advance(
     grad = jnp.where(accept, grad, lane.grad)
     hess = jnp.where(accept, hess, lane.hess)
 
-    free = ~(((z <= lower) & (grad >= 0)) | ((z >= upper) & (grad <= 0)))
+    bend, size = jnp.diagonal(hess), value + FLOOR
+    settled = (jnp.abs(grad) <= SETTLED * size) & (jnp.abs(bend) <= SETTLED * size)
+    outward = ((z <= lower) & (grad >= 0)) | ((z >= upper) & (grad <= 0))
+    free = ~(outward | settled)
     free_grad = jnp.where(free, grad, 0.0)
     free_hess = jnp.where(free[:, None] & free[None, :], hess, eye)
     exact, exact_pivots, smallest = factor(free_hess)
     decrement = 0.5 * jnp.dot(free_grad, backsolve(exact, exact_pivots, free_grad))
-    convex = smallest > 0
+    # Directions that nothing identifies have pivots of zero up to rounding, of either sign.
+    convex = smallest > -jnp.maximum(1e-11, 16 * eps) * jnp.max(jnp.abs(bend))
 
     damped, pivots, _ = factor(free_hess + damping * eye)
     step = -backsolve(damped, pivots, free_grad)
     longest = jnp.max(jnp.abs(step))
     step = step * jnp.minimum(1.0, LONGEST_STEP / jnp.maximum(longest, tiny))
+    # Where the objective is c + k exp(z) Newton's step is -1 for ever; the rest is worth k exp(z).
+    fading = free & (jnp.abs(grad) <= FADING * size)
+    fading &= jnp.abs(bend - jnp.abs(grad)) <= 0.2 * jnp.abs(grad)
+    step = jnp.where(fading, -LEAP * jnp.sign(grad), step)
     ahead = jnp.clip(z + step, lower, upper)
     step = ahead - z
     slope = -jnp.dot(free_grad, step)
