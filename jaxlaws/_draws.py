@@ -109,7 +109,7 @@ class Draws:
             for j, (label, at) in enumerate(labelled(name, estimate)):
                 column = values[:, j]
                 low = high = se = np.nan
-                if not reason:
+                if not reason and len(column) > 1:
                     ends = (
                         None
                         if jack is None

@@ -126,10 +126,11 @@ def optimum(
         n, d = jnp.exp(log_n), tokens(log_n)
         safe = jnp.where(d > 0, d, 1.0)
         value = law.scalar({**params, **_derived(law, n, safe, budget), **given})
-        return jnp.where(d > 0, value, jnp.inf)
+        return jnp.where(d > 0, sign * value, jnp.inf)
 
+    sign = -1.0 if law.target.higher_is_better else 1.0
     log_n = argmin(loss, middle - WINDOW, middle + WINDOW)
-    return {"N_opt": jnp.exp(log_n), "D_opt": tokens(log_n), "L_opt": loss(log_n)}
+    return {"N_opt": jnp.exp(log_n), "D_opt": tokens(log_n), "L_opt": sign * loss(log_n)}
 
 
 def cheapest(draws: Draws, loss: Any, *, cost: flops.Cost = flops.dense, **given: Any) -> Frontier:

@@ -1,7 +1,8 @@
 """predict: the law's band and the interval of a new run, side by side."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -13,6 +14,7 @@ from jax import Array
 from jaxlaws._draws import Draws
 from jaxlaws._errors import InputError
 from jaxlaws._interval import check_prob
+from jaxlaws._law import Law
 from jaxlaws._objective import from_space, to_space
 
 
@@ -93,7 +95,7 @@ def predict(draws: Draws, *, key: Array | None = None, **inputs: Any) -> Predict
     points = check_points(draws, inputs)
     with jax.enable_x64(True):
         arrays = {k: jnp.asarray(v, float) for k, v in points.items()}
-        at = jax.jit(jax.vmap(jax.vmap(lambda p, x: law.scalar({**x, **p}), (None, 0)), (0, None)))
+        at = _over_draws(law)
         point = {k: jnp.asarray(v, float)[None] for k, v in draws.point.items()}
         estimate = np.asarray(at(point, arrays))[0]
         chosen = {k: jnp.asarray(v, float) for k, v in draws.select().items()}
@@ -152,6 +154,13 @@ def check_points(draws: Draws, inputs: Mapping[str, Any]) -> dict[str, np.ndarra
         else np.broadcast_to(v, (m,)).copy()
         for k, v in arrays.items()
     }
+
+
+@lru_cache(maxsize=128)  # one compiled function per law
+def _over_draws(law: Law) -> Callable[..., Array]:
+    """(draws, points) -> (draw, m)."""
+    at_points = jax.vmap(lambda p, x: law.scalar({**x, **p}), (None, 0))
+    return jax.jit(jax.vmap(at_points, (0, None)))
 
 
 def _reach(draws: Draws, points: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -17,6 +17,7 @@ PROBE = 128  # refits that are tried from other starts before all of them are
 POOL = 48  # ends of other refits that a refit may be restarted from
 TRIES = 2  # members of the pool that each refit is restarted from in a round
 ROUNDS = 5  # at most so many rounds of restarts
+RESCUES = (30.0, 1.0, 1000.0, 1.0)  # annealing of the tries to end refits that are no minima
 ENOUGH = 1e-3  # restarts stop when they improve no more than this share of the refits
 TINY = 1e-12  # values this close to zero are all exact fits
 
@@ -39,28 +40,53 @@ def refit(
         table: Numbers -> weight, target, data set, as `minimise` takes it.
         progress: Called with (done, total).
     """
-    agree = AGREE[fit.problem.dtype]
     solve = partial(minimise, fit.problem, fit.solver, table=table)
     total = len(ids)
     best = solve(np.tile(fit.minima[0], (total, 1)), ids, progress=progress)
+    _rescue(fit, best, ids, solve)
     probe = np.linspace(0, total - 1, min(total, PROBE)).astype(int)
     for round_ in range(ROUNDS):
         where = probe if round_ == 0 else np.arange(total)
         starts, wide, owner = _elsewhere(fit, best, ids, where, table, round_)
-        again = solve(starts, ids[owner], widen=wide)
-        better = np.zeros(total, bool)
-        for t in np.argsort(-again.value):  # the lowest is written last
-            i = owner[t]
-            gain = again.value[t] < best.value[i] * (1 - agree) - TINY
-            level = again.value[t] <= best.value[i] * (1 + agree) + TINY
-            rescued = best.status[i] != CONVERGED and again.status[t] == CONVERGED
-            if gain or (rescued and level):
-                better[i] |= gain
-                for leaf, new in zip(best, again, strict=True):
-                    leaf[i] = new[t]
+        better = _improve(fit, best, solve(starts, ids[owner], widen=wide), owner)
         if better[where].mean() <= ENOUGH:
             break
+    _rescue(fit, best, ids, solve)
     return best
+
+
+def _rescue(fit: Fit, best: Solution, ids: np.ndarray, solve: Callable[..., Solution]) -> None:
+    """Go on with the refits that are no minima yet, in place.
+
+    Few runs and a narrow objective make a valley with corners that bends away from every step; a
+    wider objective goes along it, and going on from there ends it.
+    """
+    for widen in RESCUES:
+        lost = np.flatnonzero(best.status != CONVERGED)
+        if not len(lost):
+            return
+        again = solve(best.z[lost], ids[lost], widen=min(widen, _widening(fit)))
+        _improve(fit, best, again, lost)
+
+
+def _improve(fit: Fit, best: Solution, again: Solution, owner: np.ndarray) -> np.ndarray:
+    """Take the better of two ends for each resample, in place; (r,) which have a lower value."""
+    agree = AGREE[fit.problem.dtype]
+    better = np.zeros(len(best.value), bool)
+    for t in np.argsort(-again.value):  # the lowest is written last
+        i = owner[t]
+        gain = again.value[t] < best.value[i] * (1 - agree) - TINY
+        level = again.value[t] <= best.value[i] * (1 + agree) + TINY
+        rescued = best.status[i] != CONVERGED and again.status[t] == CONVERGED
+        if gain or (rescued and level):
+            better[i] |= gain
+            for leaf, new in zip(best, again, strict=True):
+                leaf[i] = new[t]
+    return better
+
+
+def _widening(fit: Fit) -> float:
+    return fit.objective.widening(float(np.std(fit.problem.target[0])))
 
 
 def _elsewhere(
@@ -80,10 +106,9 @@ def _elsewhere(
     own = fit.solution.z[rng.integers(len(fit.solution.z), size=len(where))]
     layout = fit.problem.layout
     fresh = layout.alive(layout.random_starts(round_ + 1, len(where)))
-    factor = fit.objective.widening(float(np.std(fit.problem.target[0])))
     return (
         np.concatenate([chosen, own, fresh]),
-        np.concatenate([wide, np.ones(len(where)), np.full(len(where), factor)]),
+        np.concatenate([wide, np.ones(len(where)), np.full(len(where), _widening(fit))]),
         np.concatenate([owner, where, where]),
     )
 

@@ -22,6 +22,7 @@ class Variable:
         size: () for one number per run, (k,) for k numbers per run, (None,) for any length.
         space: For a predicted quantity, the space of its residuals: "log", "natural" or "logit".
         typical: Values outside this range are almost surely in another unit; None for no opinion.
+        higher_is_better: Whether an optimum is a largest value (accuracy) and not a smallest one.
         name: The argument's name; filled in by `law`.
     """
 
@@ -30,6 +31,7 @@ class Variable:
     size: tuple[int | None, ...] = ()
     space: str = "log"
     typical: tuple[float, float] | None = None
+    higher_is_better: bool = False
     name: str = ""
 
 

@@ -29,7 +29,9 @@ CrossEntropy = Annotated[Array, Variable("nats/token")]
 Loss = Annotated[Array, Variable("nats/token", typical=(0.02, 16.0), name="L")]
 BitsPerByte = Annotated[Array, Variable("bits/byte", typical=(0.02, 9.0), name="bpb")]
 ErrorRate = Annotated[Array, Variable("error rate", unit, space="natural", name="error")]
-Accuracy = Annotated[Array, Variable("accuracy", unit, space="natural", name="accuracy")]
+Accuracy = Annotated[
+    Array, Variable("accuracy", unit, space="natural", higher_is_better=True, name="accuracy")
+]
 Signed = Annotated[Array, Variable("nats/token", real, space="natural", name="L")]
 Positive = Annotated[Array, Variable("", name="y")]
 

@@ -10,26 +10,42 @@ from typing import Any
 from jaxlaws._errors import InputError
 from jaxlaws._law import Law
 from jaxlaws.laws import (
+    alignment,
     allocation,
+    annealing_areas,
     broken,
+    capacity,
+    continual,
     costs,
     counting,
     data_amount,
     data_limited,
+    data_quality,
     density,
     downstream,
+    generative,
     growth,
+    hyperparameters,
+    images,
     kaplan,
     minicpm,
+    modality,
     optimal,
+    precision,
     pretraining,
+    primitives,
+    pruning,
     rate_schedules,
     refits,
     representation,
     rewards,
     schedule,
     serving,
+    theory,
+    trajectory,
+    translation,
     trends,
+    vocabulary,
     without_law,
 )
 from jaxlaws.laws.broken import bnsl as bnsl
@@ -72,6 +88,22 @@ MODULES: tuple[ModuleType, ...] = (
     rewards,
     refits,
     without_law,
+    primitives,
+    annealing_areas,
+    trajectory,
+    precision,
+    images,
+    generative,
+    translation,
+    vocabulary,
+    alignment,
+    capacity,
+    data_quality,
+    pruning,
+    hyperparameters,
+    continual,
+    modality,
+    theory,
 )
 
 CATALOGUE: dict[str, Law] = {
@@ -97,7 +129,7 @@ WITHOUT_LAW: tuple[tuple[str, str], ...] = tuple(
 )
 
 # Symbols of the literature that cannot be Python names.
-SPELLING = {"lambda": "lam"}
+SPELLING = {"lambda": "lam", "16bit": "base_16bit"}
 
 
 def evaluate(law_id: str, quantity: str, values: Mapping[str, Any]) -> Any:
