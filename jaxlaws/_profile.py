@@ -9,8 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from scipy.optimize import brentq, minimize_scalar
-from scipy.stats import chi2
 
 from jaxlaws._fit import AGREE, Fit
 from jaxlaws._objective import Objective
@@ -175,6 +173,8 @@ def log_likelihood(objective: Objective, residual: Any, weight: Any) -> float:
     >>> round(log_likelihood(jl.Squared(), [1.0, -1.0], [1.0, 1.0]), 4)
     -2.8379
     """
+    from scipy import optimize
+
     spread = math.sqrt(np.average(np.square(residual), weights=weight))
     if spread == 0:
         return math.inf
@@ -182,7 +182,7 @@ def log_likelihood(objective: Objective, residual: Any, weight: Any) -> float:
         r, w = jnp.asarray(residual, float), jnp.asarray(weight, float)
         # The scale is a mean absolute residual or a variance over delta: far from the spread.
         ends = (math.log(spread) - 14, math.log(spread) + 14)
-        found = minimize_scalar(
+        found = optimize.minimize_scalar(
             lambda u: -float(_total_density(objective, r, w, u)),
             bounds=ends,
             options=dict(xatol=1e-9),
@@ -208,7 +208,9 @@ def likelihood_limit(fit: Fit, lowest: float, prob: float) -> float:
         lowest: The lowest objective.
         prob: Probability of the interval.
     """
-    drop = float(chi2.ppf(prob, 1)) / 2
+    from scipy import optimize, stats
+
+    drop = float(stats.chi2.ppf(prob, 1)) / 2
     if hasattr(fit.objective, "scale"):
         return lowest + drop * float(fit.objective.scale) ** 2
     n = float(np.sum(fit.runs.weight))
@@ -223,7 +225,7 @@ def likelihood_limit(fit: Fit, lowest: float, prob: float) -> float:
         return log_likelihood(fit.objective, [0.0, typical], [n - many, many])
 
     top = height(lowest)
-    rise = brentq(
+    rise = optimize.brentq(
         lambda x: top - height(lowest * math.exp(x)) - drop, 0.0, 10 * drop / n, xtol=1e-9
     )
     return lowest * math.exp(float(rise))
