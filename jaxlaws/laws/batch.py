@@ -40,7 +40,7 @@ def critical_batch(
     """
     k, L = jnp.asarray(k, float), jnp.asarray(L_k, float)
     best_before = jnp.concatenate([jnp.full((1,), jnp.inf, L.dtype), jax.lax.cummin(L)[:-1]])
-    return B * jnp.max(jnp.where(best_before + eps >= L, k, 0.0))
+    return jnp.asarray(B) * jnp.max(jnp.where(best_before + eps >= L, k, 0.0))
 
 
 def branch_rate(*, k: ArrayLike, eta: ArrayLike, power: ArrayLike = 0.5) -> Array:
@@ -79,7 +79,8 @@ def cbs_growth(
 
 def best_single_batch(*, T: ArrayLike, c: ArrayLike, a: ArrayLike = 1.0) -> Array:
     """Best constant batch of a run of length T, the mean of a t^c: a T^c / (c+1) [merrill2025]."""
-    return a * jnp.asarray(T, float) ** c / (jnp.asarray(c, float) + 1)
+    a, T, c = (jnp.asarray(v, float) for v in (a, T, c))
+    return a * T**c / (c + 1)
 
 
 def steps_saved(
@@ -144,7 +145,7 @@ def best_configuration(
     return jnp.where(value[best] >= (1 + gain) * value[current], best, current)
 
 
-def noise_of_gradients(*, trace: Array, G2: Array, c: ArrayLike = CALIBRATION) -> Array:
+def noise_of_gradients(*, trace: Array, G2: Array, c: Array | float = CALIBRATION) -> Array:
     """Noise scale c tr(Sigma) / |G|^2; its error moves the chosen batch by the root [sakip2026]."""
     return c * trace / G2
 

@@ -159,7 +159,8 @@ def best_shares(*, steps: int = 2000, **given: Any) -> Array:
 
     The step is the exponentiated gradient on the simplex with unit rate, a descent for slopes of
     order one. The loss is that of the mixture itself, whose mean of floors draws the shares to the
-    language with the least: the answer is a corner unless transfer is strong [yang2025].
+    language with the least, a corner unless transfer is strong; the paper's allocation is for the
+    mean over languages, each judged alone, which its formula does not give [yang2025].
 
     Args:
         steps: Number of steps.

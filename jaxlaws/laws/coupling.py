@@ -105,7 +105,8 @@ def fixed_coupling(*, a: ArrayLike, b: ArrayLike) -> Array:
 
 def coupling_path(*, g: ArrayLike, span: ArrayLike, a: ArrayLike, b: ArrayLike) -> Array:
     """Coupling after `span` decades of size, from g: the exact solution, for a = 0 too."""
-    t = jnp.asarray(a, float) * span
+    g, span, a, b = (jnp.asarray(v, float) for v in (g, span, a, b))
+    t = a * span
     flat = jnp.abs(t) < 1e-6
     safe = jnp.where(flat, 1.0, t)
     grown = jnp.where(flat, 1 + t / 2, jnp.expm1(safe) / safe)

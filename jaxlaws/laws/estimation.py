@@ -6,6 +6,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -75,9 +76,10 @@ def family_error(
     kept = ~target & (np.asarray(usable(D=D, first=first)) > 0)
     law = chinchilla.fix(**borrowed) if borrowed else chinchilla
     params = fit(law, Runs.from_arrays(L[kept], N=N[kept], D=D[kept]), **options).params
-    predicted = law(N[target], D[target], **params)
-    weight = judged(D=D[target], share=share)
-    return float(relative_error(L=L[target], L_hat=predicted, weight=weight))
+    with jax.enable_x64(True):  # as the fit was
+        predicted = law(N[target], D[target], **params)
+        weight = judged(D=D[target], share=share)
+        return float(relative_error(L=L[target], L_hat=predicted, weight=weight))
 
 
 def crossing(

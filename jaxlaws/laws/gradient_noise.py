@@ -119,12 +119,12 @@ def root_ratio(*, B_factor: ArrayLike) -> Array:
 
 def linear_rate(*, B: ArrayLike, lr0: ArrayLike, B0: ArrayLike) -> Array:
     """Learning rate of SGD at batch B from the one at B0: lr0 B / B0."""
-    return lr0 * linear_ratio(B_factor=jnp.asarray(B, float) / B0)
+    return jnp.asarray(lr0, float) * linear_ratio(B_factor=jnp.asarray(B, float) / B0)
 
 
 def root_rate(*, B: ArrayLike, lr0: ArrayLike, B0: ArrayLike) -> Array:
     """Learning rate of Adam at batch B from the one at B0: lr0 sqrt(B / B0)."""
-    return lr0 * root_ratio(B_factor=jnp.asarray(B, float) / B0)
+    return jnp.asarray(lr0, float) * root_ratio(B_factor=jnp.asarray(B, float) / B0)
 
 
 QUANTITIES: dict[str, dict[str, Callable[..., Any]]] = {

@@ -172,7 +172,7 @@ def broken_curve(
 def broken_slope(*, between_breaks: tuple[int, int], c0: ArrayLike, breaks: ArrayLike) -> Array:
     """Slope of ln(y - a) in ln x far between break i and the next, (i, i + 1) counted from 1."""
     c = jnp.reshape(jnp.asarray(breaks, float), (-1, 3))[:, 0]
-    return -(c0 + jnp.sum(c[: between_breaks[0]]))
+    return -(jnp.asarray(c0, float) + jnp.sum(c[: between_breaks[0]]))
 
 
 def rmsle(*, y: ArrayLike, y_hat: ArrayLike) -> Array:

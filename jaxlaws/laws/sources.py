@@ -35,7 +35,7 @@ def ot_stage1(
     return a0 - a1 * OT
 
 
-def source_score(*, p: Array, b: Array, c: Array, a0: ArrayLike = 0.0) -> Array:
+def source_score(*, p: Array, b: Array, c: Array, a0: Array | float = 0.0) -> Array:
     """Score by a parabola in each share p (k,): a0 + sum of b p^2 + c p [kang2023, recalled]."""
     return a0 + jnp.sum(b * p**2 + c * p, axis=-1)
 
@@ -91,7 +91,8 @@ def flp_m_loss(domains: int) -> Law:
 def domain_loss(*, C: ArrayLike, E: ArrayLike, A: ArrayLike, a: ArrayLike, k: ArrayLike) -> Array:
     """`flp_m_loss` with the weights (d,) of all domains, the own one among them [chen2024flp]."""
     seen = jnp.sum(jnp.asarray(k, float) * jnp.asarray(C, float), axis=-1)
-    return E + A * seen ** -jnp.asarray(a, float)
+    E, A, a = (jnp.asarray(v, float) for v in (E, A, a))
+    return E + A * seen**-a
 
 
 FAMILIES: dict[str, Callable[..., Law]] = {"flp_m_loss": flp_m_loss}

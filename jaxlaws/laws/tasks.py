@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
@@ -58,8 +59,8 @@ def best_multiple(*, a: ArrayLike, b: ArrayLike, eta: ArrayLike) -> Array:
 
 def offset(*, M: ArrayLike, a: ArrayLike, b: ArrayLike, eta: ArrayLike) -> Array:
     """Height at C = 1 of the line in log-log of M tokens per parameter [gadre2024, eq. 4]."""
-    M = jnp.asarray(M, float)
-    return a * M**eta + b * M ** -jnp.asarray(eta, float)
+    M, a, b, eta = (jnp.asarray(v, float) for v in (M, a, b, eta))
+    return a * M**eta + b * M**-eta
 
 
 def as_chinchilla(
@@ -170,7 +171,7 @@ def choice_accuracy(*, p: Array, correct: Array) -> Array:
 
 def brier(*, p: Array, correct: Array) -> Array:
     """Brier score: squared distance of the shares (..., choices) from the right answer."""
-    right = jnp.arange(p.shape[-1]) == jnp.asarray(correct)[..., None]
+    right = jax.nn.one_hot(correct, p.shape[-1], dtype=p.dtype)
     return jnp.sum((choice_share(p=p) - right) ** 2, axis=-1)
 
 

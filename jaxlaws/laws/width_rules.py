@@ -24,8 +24,8 @@ def rate_factor(*, d: ArrayLike, d0: ArrayLike, p: ArrayLike = RATE_POWER) -> Ar
 def decay_factor(*, d: ArrayLike, d0: ArrayLike, wd_exp: ArrayLike = DECAY_POWER) -> Array:
     """AdamW's weight decay of a matrix at width d over the proxy's: (d / d0)^wd_exp [fan2025].
 
-    Vectors have none. The abstract at hand has lost its root signs; 1/2 is what keeps the top
-    singular value the same at every width (`decay_power`).
+    Vectors have none. 1/2, as in the abstract, keeps the top singular value the same at every
+    width (`decay_power`); copies of the abstract that lost its root signs print 1.
     """
     return (jnp.asarray(d, float) / d0) ** wd_exp
 
