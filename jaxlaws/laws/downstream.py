@@ -18,6 +18,9 @@ from jaxlaws.quantities import Accuracy, CrossEntropy, ErrorRate, Rate
         "gadre2024_c4": Constants(dict(eps=0.850, k=2.079, gamma=0.7561), "verified"),
         "gadre2024_redpajama": Constants(dict(eps=0.857, k=2.206, gamma=0.7146), "verified"),
         "gadre2024_refinedweb": Constants(dict(eps=0.865, k=2.215, gamma=0.7070), "verified"),
+        "gadre2024_c4_46": Constants(dict(eps=0.759, k=1.289, gamma=0.972), "verified"),
+        "gadre2024_redpajama_46": Constants(dict(eps=0.761, k=1.323, gamma=0.891), "verified"),
+        "gadre2024_refinedweb_46": Constants(dict(eps=0.768, k=1.128, gamma=0.822), "verified"),
     },
 )
 def ppl_to_error(
