@@ -24,6 +24,8 @@ from jaxlaws._frontier import Frontier as Frontier
 from jaxlaws._frontier import cheapest as cheapest
 from jaxlaws._frontier import frontier as frontier
 from jaxlaws._frontier import isoloss as isoloss
+from jaxlaws._io import load as load
+from jaxlaws._io import save as save
 from jaxlaws._isoflop import Optima as Optima
 from jaxlaws._isoflop import isoflop as isoflop
 from jaxlaws._isoflop import isoflop_optima as isoflop_optima
