@@ -207,12 +207,15 @@ def fit(
     """
     if not isinstance(law, Law):
         raise InputError(f"fit takes a Law first, got {type(law).__name__}; is @jl.law missing?")
+    if not isinstance(runs, Runs | Stack):
+        raise InputError(f"fit takes Runs (Runs.from_frame), got {type(runs).__name__}.")
     objective = objective or Huber()
     space = space or law.target.space
     if space not in SPACES:
         raise InputError(f"space must be one of {', '.join(SPACES)}; got {space!r}.")
     if precision not in ("float64", "float32"):
         raise InputError(f'precision must be "float64" or "float32"; got {precision!r}.')
+    _check_objective(objective)
     tables = runs.tables if isinstance(runs, Stack) else (runs,)
     checked = tuple(table.checked(law) for table in tables)
     for table in checked:
@@ -360,6 +363,14 @@ def _dead_terms(problem: Problem, params: Mapping[str, Array], inputs: Any) -> t
         if float(jnp.max(jnp.abs(whole - without) / jnp.abs(whole))) < DEAD_TERM:
             dead.append(name)
     return tuple(dead)
+
+
+def _check_objective(objective: Objective) -> None:
+    for name, value in vars(objective).items():
+        end = 1.0 if name == "tau" else np.inf
+        if not 0 < float(value) < end:
+            span = "between 0 and 1" if name == "tau" else "above zero"
+            raise InputError(f"{objective.label}: {name} must lie {span}; got {value}.")
 
 
 def _check_space(runs: Runs, space: str) -> None:

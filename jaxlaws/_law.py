@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from jaxlaws._schema import NORMAL_90 as NORMAL_90
@@ -75,7 +76,16 @@ class Law:
         missing = [name for name in names if name not in given]
         if missing:
             raise TypeError(f"{self.name} needs {', '.join(missing)} as well.")
-        return self._vectorised(*(jnp.asarray(given[name]) for name in names))
+        arrays = [jnp.asarray(given[name]) for name in names]
+        cores = [len((self.inputs.get(name) or self.params[name]).size) for name in names]
+        lead = max(v.ndim - core for v, core in zip(arrays, cores, strict=True))
+        # Equal ranks first: a user may have told JAX to refuse silent rank promotion.
+        return self._vectorised(
+            *(
+                v.reshape((1,) * (lead - v.ndim + core) + v.shape)
+                for v, core in zip(arrays, cores, strict=True)
+            )
+        )
 
     @cached_property
     def _vectorised(self) -> Callable[..., Array]:
@@ -136,7 +146,8 @@ class Law:
                 )
         fn = self.fn
         shown = ", ".join(f"{k}={_short(v)}" for k, v in values.items())
-        plain = {k: jnp.asarray(v).tolist() for k, v in values.items()}
+        values = {k: np.asarray(v, float) for k, v in values.items()}
+        plain = {k: v.tolist() for k, v in values.items()}
         return self._variant(
             f"{self.name}[{shown}]",
             lambda *a, **k: fn(*a, **k, **values),
@@ -232,7 +243,8 @@ class Law:
             fn=chained,
             inputs=self.inputs,
             params=MappingProxyType({**self.params, **second.params}),
-            source=source or ", ".join(dict.fromkeys([self.source, second.source])),
+            source=source
+            or ", ".join(dict.fromkeys(f"{self.source}, {second.source}".strip(", ").split(", "))),
             constants=MappingProxyType({}),
             doc=f"{second.summary}\n\nThe chain {self.name} -> {second.name}.\n\n"
             f"$${self.formula}$$ then $${second.formula}$$",

@@ -138,9 +138,9 @@ class StudentT:
 
 @_register
 class Quantile:
-    r"""The tau-quantile of residuals: $2\tau r$ above zero, $2(\tau - 1) r$ below.
+    r"""The tau-quantile of the target: $2(1 - \tau) r$ where the law is too high, $-2\tau r$ below.
 
-    tau = 1/2 gives least absolute deviations. The corner is rounded over `width`, far below any
+    A share tau of the runs ends below the law; tau = 1/2 gives least absolute deviations. The corner is rounded over `width`, far below any
     residual that matters, so that second-order steps exist.
     """
 
@@ -153,7 +153,7 @@ class Quantile:
         width = self.width * widen
         size = jnp.abs(residual)
         round_ = jnp.where(size <= width, 0.5 * residual**2 / width, size - 0.5 * width)
-        return 2 * jnp.where(residual > 0, self.tau, 1 - self.tau) * round_
+        return 2 * jnp.where(residual > 0, 1 - self.tau, self.tau) * round_
 
     def log_density(self, residual: Array, scale: Array) -> Array:
         """Asymmetric Laplace density."""

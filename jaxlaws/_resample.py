@@ -44,7 +44,9 @@ class Pairs:
     def draw(self, key: Array, ids: np.ndarray, sample: Sample) -> tuple[Array, None]:
         """Counts of each run, times its own weight."""
         unit, count = _units(sample, self.by)
-        return _counts(key, jnp.asarray(ids), count)[:, unit] * jnp.asarray(sample.weight), None
+        return _counts(key, jnp.asarray(ids), count)[:, unit] * jnp.asarray(sample.weight)[
+            None, :
+        ], None
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Bayesian:
         unit, count = _units(sample, self.by)
         raw = _each(lambda k: jax.random.exponential(k, (count,)), key, ids)
         share = raw / raw.mean(axis=1, keepdims=True)
-        return share[:, unit] * jnp.asarray(sample.weight), None
+        return share[:, unit] * jnp.asarray(sample.weight)[None, :], None
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,9 @@ class Residual:
         pool = inflated_residuals(sample)
         n = len(sample.target)
         index = _each(lambda k: jax.random.randint(k, (n,), 0, len(pool)), key, ids)
-        return _same(sample.weight, ids), jnp.asarray(sample.fitted) + jnp.asarray(pool)[index]
+        return _same(sample.weight, ids), jnp.asarray(sample.fitted)[None, :] + jnp.asarray(pool)[
+            index
+        ]
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,9 @@ class Wild:
         pick = _each(lambda k: jax.random.randint(k, (count,), 0, 6), key, ids)
         grow = np.sqrt((sample.weight > 0).sum() / sample.spare)
         noise = (sample.target - sample.fitted) * grow
-        return _same(sample.weight, ids), jnp.asarray(sample.fitted) + noise * points[pick][:, unit]
+        return _same(sample.weight, ids), jnp.asarray(sample.fitted)[None, :] + jnp.asarray(noise)[
+            None, :
+        ] * points[pick][:, unit]
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,7 @@ class Parametric:
         n = len(sample.target)
         scale = noise_scale(sample)
         noise = _each(lambda k: jax.random.normal(k, (n,)), key, ids)
-        return _same(sample.weight, ids), jnp.asarray(sample.fitted) + scale * noise
+        return _same(sample.weight, ids), jnp.asarray(sample.fitted)[None, :] + scale * noise
 
 
 @dataclass(frozen=True)

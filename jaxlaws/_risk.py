@@ -223,11 +223,15 @@ def minimise(
         first = pool.submit(inside, begins[0])
         first.result() if len(begins) > 1 else None  # compile once, before the others ask
         jobs = [first, *(pool.submit(inside, b) for b in begins[1:])]
-        for i, job in enumerate(jobs):
-            part, out[i] = job.result()
-            done += part.stop - part.start
-            if progress:
-                progress(done, total)
+        try:
+            for i, job in enumerate(jobs):
+                part, out[i] = job.result()
+                done += part.stop - part.start
+                if progress:
+                    progress(done, total)
+        except BaseException:  # Ctrl-C must not wait for the whole queue
+            pool.shutdown(cancel_futures=True)
+            raise
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *out)
 
 

@@ -91,6 +91,12 @@ class Runs:
                     f"{name}: {key!r} has {len(value)} values where target has {n}; "
                     "every column needs one value per run."
                 )
+        if arrays["target"].ndim > 1:
+            raise InputError(
+                f"{name}: the target must be one column; got {arrays['target'].shape[1]}."
+            )
+        if group is not None and len(np.atleast_1d(np.asarray(group, object))) != n:
+            raise InputError(f"{name}: 'group' needs one label per run, {n} in all.")
         weights = arrays.pop("weight", np.ones(n))
         if (weights < 0).any() or weights.sum() == 0:
             raise InputError(f"{name}: weights must be zero or more, with at least one above zero.")
@@ -189,7 +195,13 @@ class Runs:
 
     @staticmethod
     def stack(many: Sequence["Runs"]) -> "Stack":
-        """Several tables to be fitted in one call; shorter ones are padded with zero weight."""
+        """Several tables to be fitted in one call; shorter ones are padded with zero weight.
+
+        Raises:
+            InputError: There is none.
+        """
+        if not many:
+            raise InputError("A stack needs at least one table of runs; got none.")
         return Stack(tuple(many))
 
     def padded(self, n: int) -> "Runs":
@@ -231,6 +243,14 @@ class Runs:
         runs = replace(self, inputs={name: inputs[name] for name in law.inputs})
         target_support = law.target.support
         runs._supported(runs.target, "target", target_support, law.target.unit)
+        groups = max(
+            (q.size[0] for q in law.params.values() if "group" in inputs and q.size), default=0
+        )
+        if "group" in law.inputs and inputs["group"].max() >= max(groups, 1):
+            raise InputError(
+                f"{law.name} has {groups} groups and {self.name} has a run of group "
+                f"{int(inputs['group'].max())} (counted from 0); use law.per_group(..., groups=...)."
+            )
         runs._hint_units(law)
         runs._enough(law)
         runs._spread(law)
@@ -314,10 +334,10 @@ class Runs:
                     raise InputError(
                         f"{self.name}: {first!r} and {second!r} move together (correlation of logs "
                         f"{r:.5f}, as in D = 20 N everywhere), so {law.name} cannot tell their "
-                        f"effects apart; add runs with another ratio, or tie the exponents."
+                        f"effects apart; add runs with another ratio."
                     )
         if np.ptp(self.target[live]) == 0:
-            raise InputError(f"{self.name}: the target is {self.target[0]:g} in every run.")
+            raise InputError(f"{self.name}: the target is {self.target[live][0]:g} in every run.")
 
 
 @dataclass(frozen=True)
@@ -367,7 +387,7 @@ def _require(frame: pd.DataFrame, column: str, label: str) -> None:
     near = difflib.get_close_matches(column.lower(), folded, 1)
     raise InputError(
         f"{label} has no column {column!r}"
-        + (f"; did you mean {folded[near[0]]!r}?" if near else ";")
+        + (f"; did you mean {folded[near[0]]!r}?" if near else ".")
         + f" Its columns are {', '.join(names)}."
     )
 

@@ -244,7 +244,7 @@ def test_columns_of_other_names(run: Run, table: pd.DataFrame) -> None:
         "--group", "lab", "--where", "old == 0", "--objective", "squared", "--starts", "32",
         "--json",
     )  # fmt: skip
-    assert done.code == 0
+    assert (done.code, done.err) == (0, "")
     assert done.data["table"]["columns"] == {
         "N": "n_params",
         "D": "n_tokens",
@@ -348,6 +348,10 @@ def test_help_and_version(run: Run) -> None:
         assert (done.code, done.err) == (0, "")
         assert "jaxlaws " in done.out
     assert set(_compute.COMMANDS) == {c.__name__[1:] for c in _arguments.COMMANDS}
+    # What is offered before JAX is loaded is what there is.
+    assert set(_arguments.OBJECTIVES) == set(_compute.choices.OBJECTIVES)
+    assert set(_arguments.RESAMPLERS) == set(_compute.choices.RESAMPLERS)
+    assert all(name in _arguments.COSTS for name in _compute.choices.COSTS)
     assert re.fullmatch(r"jaxlaws \d\S+\n", run("--version").out)
 
 
@@ -627,6 +631,21 @@ def test_a_process_from_fit_to_prediction(
     answer = process("predict", "a.fit", "N=70B", "--json")
     assert (answer.returncode, answer.stderr) == (0, "")
     assert json.loads(answer.stdout)["prediction"]["rows"][0]["L"] == pytest.approx(2.0, abs=0.2)
+
+
+def test_compiled_code_that_was_damaged_is_made_again(
+    process: Callable[..., subprocess.CompletedProcess[str]], cache: Path, result: Path
+) -> None:
+    question = ("predict", str(result), "N=70B", "D=1.4T")
+    first = process(*question)
+    entries = [p for p in (cache / "jaxlaws" / "xla").iterdir() if p.stat().st_size > 100]
+    assert entries
+    for entry in entries:
+        entry.write_bytes(entry.read_bytes()[:-50])
+    again = process(*question)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert again.stdout == first.stdout
+    assert not any(entry.exists() for entry in entries)
 
 
 def test_a_process_interrupted(process: Callable[..., Any], tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_log_likelihood_is_the_closed_form(tau: float) -> None:
     s2 = np.average(r**2, weights=w)
     normal = -0.5 * w.sum() * (math.log(2 * math.pi * s2) + 1)
     assert log_likelihood(jl.Squared(), r, w) == pytest.approx(normal, rel=1e-9)
-    scale = np.average(np.where(r > 0, tau, tau - 1) * r, weights=w)
+    scale = np.average(np.where(r > 0, 1 - tau, -tau) * r, weights=w)
     laplace = w.sum() * (math.log(tau * (1 - tau) / scale) - 1)
     # The corner of the check function is rounded over 1e-6 of residuals of order one.
     assert log_likelihood(jl.Quantile(tau), r, w) == pytest.approx(laplace, rel=1e-5)

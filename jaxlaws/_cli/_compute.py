@@ -71,6 +71,12 @@ def _fit(args: argparse.Namespace) -> Report:
     report = Report()
     say.table(report, source, law.name)
     say.fit(report, result, args.prob)
+    groups = len(source.runs.groups)
+    if draws and not args.by_group and 1 < groups < len(source.runs):
+        report.say(
+            f"note: the rows belong to {groups} groups ({source.columns['group']}) and were drawn "
+            "one by one; --by-group draws whole groups, whose intervals are wider."
+        )
     report.data["predictions"] = [say.prediction(report, known, at, args.prob) for at in points]
     best = None
     if budgets:

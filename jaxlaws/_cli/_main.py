@@ -10,6 +10,7 @@ from jaxlaws._cli._arguments import parse
 from jaxlaws._cli._terminal import show, warnings_as_lines
 from jaxlaws._errors import InputError
 
+CACHE_TROUBLE = "Error reading persistent compilation cache"
 DONE, DISTRUSTED, MISTAKE, INTERRUPTED, PIPE = 0, 1, 2, 130, 141
 
 
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         args = parse(sys.argv[1:] if argv is None else argv)
-        with _settings(), warnings_as_lines():
+        with _settings(), warnings_as_lines(CACHE_TROUBLE) as trouble:
             from jaxlaws._cli._compute import run
             from jaxlaws.datasets import DataError
 
@@ -33,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 report = run(args)
             except DataError as error:
                 raise InputError(_sentence(error)) from None
+            finally:
+                if trouble:
+                    _forget(_cache())
             show(report, args.json)
         return DONE if report.trusted else DISTRUSTED
     except InputError as error:
@@ -89,3 +93,9 @@ def _cache() -> str:
     except OSError:
         return ""
     return str(folder) if os.access(folder, os.W_OK) else ""
+
+
+def _forget(folder: str) -> None:
+    """Remove compiled code: JAX never mends an entry that a dying process left half written."""
+    for entry in Path(folder).glob("*") if folder else ():
+        entry.unlink(missing_ok=True)

@@ -129,20 +129,30 @@ def span(value: float, low: float, high: float, unit: str = "", digits: int = 4)
 
 
 @contextmanager
-def warnings_as_lines() -> Iterator[list[str]]:
-    """Print every warning once, as one line on stderr; yield the list of them."""
-    said: list[str] = []
+def warnings_as_lines(unsaid: str) -> Iterator[list[str]]:
+    """Print every warning once, as one line on stderr.
+
+    Args:
+        unsaid: How warnings begin that are of no use to a user.
+
+    Yields:
+        The warnings that were not printed.
+    """
+    said: set[str] = set()
+    kept: list[str] = []
 
     def line(message: Warning | str, *_: Any, **__: Any) -> None:
         text = " ".join(str(message).split())
-        if text not in said:
-            said.append(text)
+        if text.startswith(unsaid):
+            kept.append(text)
+        elif text not in said:
+            said.add(text)
             print(f"warning: {text}", file=sys.stderr, flush=True)
 
     with warnings.catch_warnings():
         warnings.filterwarnings("always", category=InputWarning)
         warnings.showwarning = line
-        yield said
+        yield kept
 
 
 @contextmanager
