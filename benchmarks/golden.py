@@ -3,7 +3,7 @@
     python -m benchmarks.golden TABLE.csv
 
 The table has the columns law_id, quantity, inputs, constants (JSON objects), expected, rtol. Every
-row prints expected, got, the relative deviation and pass, FAIL or absent; no row has code of its own.
+row prints expected, got, the relative deviation and pass, FAIL or absent; none has its own code.
 """
 
 import argparse

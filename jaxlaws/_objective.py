@@ -140,8 +140,9 @@ class StudentT:
 class Quantile:
     r"""The tau-quantile of the target: $2(1 - \tau) r$ where the law is too high, $-2\tau r$ below.
 
-    A share tau of the runs ends below the law; tau = 1/2 gives least absolute deviations. The corner is rounded over `width`, far below any
-    residual that matters, so that second-order steps exist.
+    A share tau of the runs ends below the law; tau = 1/2 gives least absolute deviations. The
+    corner is rounded over `width`, far below any residual that matters, so that second-order
+    steps exist.
     """
 
     tau: float = 0.5

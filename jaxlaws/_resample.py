@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxlaws._errors import InputError
+
 
 class Sample(NamedTuple):
     """What a resampler may look at, in the space of residuals.
@@ -144,7 +146,7 @@ def noise_scale(sample: Sample) -> float:
 def _units(sample: Sample, by: str | None) -> tuple[np.ndarray, int]:
     """Which unit each run belongs to (n,), and their number; runs of zero weight belong to none."""
     if by not in (None, "group"):
-        raise ValueError(f'by must be None or "group", got {by!r}.')
+        raise InputError(f'by must be None or "group", got {by!r}.')
     live = sample.weight > 0
     labels = np.arange(len(live)) if by is None else sample.group
     _, codes = np.unique(labels[live], return_inverse=True)

@@ -14,6 +14,7 @@ import pandas as pd
 from jaxlaws._errors import InputError, InputWarning
 from jaxlaws._law import Law
 
+PACKAGE = str(Path(__file__).parent)
 COLLINEAR = 0.9999  # |correlation| of log inputs above which two exponents cannot be told apart
 
 
@@ -249,7 +250,7 @@ class Runs:
         if "group" in law.inputs and inputs["group"].max() >= max(groups, 1):
             raise InputError(
                 f"{law.name} has {groups} groups and {self.name} has a run of group "
-                f"{int(inputs['group'].max())} (counted from 0); use law.per_group(..., groups=...)."
+                f"{int(inputs['group'].max())} (from 0); use law.per_group(..., groups=...)."
             )
         runs._hint_units(law)
         runs._enough(law)
@@ -290,7 +291,7 @@ class Runs:
                 f"{self.name}: {name!r} has a median of {middle:.4g}, unusual for "
                 f"{variable.unit} ({low:g} to {high:g}){hint}.",
                 InputWarning,
-                stacklevel=4,
+                skip_file_prefixes=(PACKAGE,),  # points at the user's line
             )
 
     def _enough(self, law: Law) -> None:
@@ -310,7 +311,7 @@ class Runs:
                 f"{self.name}: {int(repeated.sum())} rows repeat an earlier one (the first is row "
                 f"{at}); repeats make intervals too narrow. Drop them, or name the run in `group`.",
                 InputWarning,
-                stacklevel=4,
+                skip_file_prefixes=(PACKAGE,),  # points at the user's line
             )
 
     def _spread(self, law: Law) -> None:
