@@ -312,7 +312,7 @@ package.__path__ = [sys.argv[1]]
 sys.modules["jaxlaws"] = package
 import jaxlaws.datasets
 jaxlaws.datasets.names()
-print(json.dumps(sorted(set(sys.modules) & {"pooch", "pyarrow", "rich", "pandas", "numpy", "jax"})))
+print(json.dumps(sorted(set(sys.modules) & {"pooch", "rich", "requests"})))
 """
     out = subprocess.run(
         [sys.executable, "-c", program, str(ROOT / "jaxlaws")],

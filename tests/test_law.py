@@ -275,7 +275,7 @@ def test_chain_is_the_second_law_of_the_first() -> None:
         value(jl.laws.ppl_to_error, middle, **second), rel=1e-14
     )
     assert chain.target is jl.laws.ppl_to_error.target
-    assert chain.source == "hoffmann2022, besiroglu2024, gadre2024"
+    assert chain.source == "hoffmann2022, besiroglu2024, sardana2024, gadre2024"
 
 
 @pytest.mark.parametrize(
