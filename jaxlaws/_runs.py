@@ -76,7 +76,7 @@ class Runs:
             InputError: Lengths differ, or a value is not a finite number.
 
         >>> Runs.from_arrays([3.0, 2.9], N=[1e8, 2e8], D=[2e9, 4e9])
-        Runs(runs: 2 runs; N 1e+08 to 2e+08; D 2e+09 to 4e+09; target 2.9 to 3)
+        Runs(runs: 2 runs; N 1e+08 to 2e+08, D 2e+09 to 4e+09; target 2.9 to 3)
         """
         columns = {**inputs, "target": target}
         if weight is not None:
