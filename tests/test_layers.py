@@ -45,7 +45,15 @@ TOP = ["_study", "_archive", "_io", "plot", "_cli", "__main__"]
 RANK = {name: i for i, line in enumerate(RANKS) for name in line}
 # `datasets` hands out Runs; the namespaces of the package may import anything.
 FREE = {"", "datasets"}
-HEAVY = {"numpyro", "arviz", "matplotlib", "rich", "pooch", "requests", "optax"}  # pandas 3 loads pyarrow by itself
+HEAVY = {
+    "numpyro",
+    "arviz",
+    "matplotlib",
+    "rich",
+    "pooch",
+    "requests",
+    "optax",
+}  # pandas 3 loads pyarrow by itself
 ONLY_IN = {"numpyro": {"_posterior"}, "arviz": {"_io"}, "matplotlib": {"plot"}}
 
 
