@@ -24,6 +24,7 @@ import numpy as np
 
 import jaxlaws as jl
 from jaxlaws._risk import minimise
+from jaxlaws._search import widening
 from jaxlaws._solver import CONVERGED, OUT_OF_STEPS, STATUS
 
 RELATIVE = 1e-6
@@ -147,7 +148,7 @@ def measure(problem: Problem, resamples: int, starts: int) -> Outcome:
     refit = time.perf_counter() - clock
     assert draws.solution is not None
     built, sample = fit.problem, fit.sample
-    wide = fit.objective.widening(float(np.std(built.target[0][built.weight[0] > 0])))
+    wide = widening(built)
 
     def table(ids: np.ndarray) -> tuple[Any, Any, Any]:
         # Number -1 is the table itself: the fit is judged like its refits.

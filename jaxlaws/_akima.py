@@ -10,7 +10,7 @@ from jax import Array
 from jaxlaws._draws import Draws
 from jaxlaws._errors import InputError
 from jaxlaws._isoflop import ENOUGH, Optima, by_budget, inputs, lanes
-from jaxlaws._resample import _counts
+from jaxlaws._resample import counts
 from jaxlaws._runs import Runs
 
 FLAT = 1e-9  # share of the largest change of slope below which a node has no slope of its own
@@ -244,8 +244,8 @@ def envelope_optima(
     size, loss, tokens = np.array(sizes), np.array(losses), np.array(spent)
     with jax.enable_x64(True):
         key, ids = lanes(key, draws)
-        times = _counts(key, ids, len(size)) > 0
-        present = np.concatenate([np.ones((1, len(size)), bool), np.asarray(times)])
+        times = counts(key, ids, len(size)) > 0
+        present = np.concatenate([np.ones((1, len(size)), bool), times])
         win, good = map(np.asarray, _winners(jnp.asarray(present), loss, size, edges))
     at = np.arange(points)
     best = {"N_opt": size[win], "D_opt": tokens[win, at], "L_opt": loss[win, at]}

@@ -10,20 +10,22 @@ coordinate.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from statistics import NormalDist
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxlaws._law import NORMAL_90, Law, Parameter
+from jaxlaws._law import NORMAL_90, Law, Parameter, Variable
 from jaxlaws._runs import Runs
 
 FARTHEST = 6.0  # bounds of an ordinary coordinate, in standard deviations of the typical range
 LARGEST_TERM = 9.0  # log of a term's largest size relative to the target
 SMALLEST_TERM = {"float64": -27.6, "float32": -13.8}  # log 1e-12, log 1e-6: a term that is gone
 DEAD_TERM = 1e-5  # share of the prediction below which a term has died
+TRIES = 8  # places where a law is looked at for its linear terms
 ALIVE = (-3.5, 0.0)  # where a start's terms are brought to life: 3 to 100 % of the target
 
 
@@ -34,10 +36,10 @@ class Frame(NamedTuple):
     coordinate on the unconstrained line.
     """
 
-    centre: Mapping[str, Array]
-    level: Array
-    middle: Array
-    width: Array
+    centre: Mapping[str, Any]
+    level: Any
+    middle: Any
+    width: Any
 
 
 @dataclass(frozen=True)
@@ -93,15 +95,14 @@ class Coordinates:
                 continue
             low, high = p.centre - NORMAL_90 * p.spread, p.centre + NORMAL_90 * p.spread
             if p.like:
-                values = np.log(runs.inputs[p.like][live])
-                low, high = values.min() - 0.5, values.max() + 0.5
+                found = [p.support.unconstrain_number(v) for v in runs.inputs[p.like][live]]
+                low, high = min(found), max(found)
+                margin = 0.5 if p.support.name == "positive" else 0.1 * (high - low)
+                low, high = low - margin, high + margin
             middle[self.slices[name]] = (low + high) / 2
             width[self.slices[name]] = (high - low) / (2 * NORMAL_90)
         level = np.log(np.mean(np.abs(runs.target[live])))
-        return Frame(
-            {k: jnp.asarray(v) for k, v in centre.items()},
-            *map(jnp.asarray, (level, middle, width)),
-        )
+        return Frame(centre, level, middle, width)
 
     def to_params(self, z: Array, frame: Frame) -> dict[str, Array]:
         """Parameters from z (p,); scalar case."""
@@ -158,11 +159,10 @@ class Coordinates:
 
     def random_starts(self, seed: int, count: int) -> np.ndarray:
         """(start, p) starts: the first from the middle of the typical ranges, the rest spread."""
-        from scipy.stats import norm, qmc
-
-        power = max(1, (count - 1).bit_length())  # Sobol points come in powers of two
-        uniform = qmc.Sobol(self.size, rng=seed).random_base2(power)[:count]
-        z = norm.ppf(0.02 + 0.96 * uniform)
+        rng = np.random.default_rng(seed)
+        strata = rng.permuted(np.tile(np.arange(count), (self.size, 1)), axis=1).T
+        uniform = (strata + rng.random(strata.shape)) / count  # a Latin hypercube
+        z = np.vectorize(NormalDist().inv_cdf)(0.02 + 0.96 * uniform)  # SciPy's import is slow
         term = self.is_term()
         low, high = ALIVE
         z = np.where(term, low + (high - low) * uniform, z)
@@ -191,38 +191,47 @@ def _linear_terms(law: Law) -> tuple[str, ...]:
     if not candidates:
         return ()
     rng = np.random.default_rng(0)
+    inputs = {k: np.stack([_example(v, rng) for _ in range(TRIES)]) for k, v in law.inputs.items()}
+    own = {k: rng.uniform(-1, 1, (TRIES, *p.size)) for k, p in law.params.items()}
+    low = rng.uniform(-0.5, 0.5, (TRIES, len(candidates)))
 
-    def value(sizes: Array, own: dict[str, Array], inputs: dict[str, Array]) -> Array:
-        full = {
-            k: jnp.broadcast_to(s, law.params[k].size)
-            for k, s in zip(candidates, sizes, strict=True)
-        }
-        return law.scalar({**inputs, **own, **full})
+    @jax.jit
+    def looked(
+        own: dict[str, Array], inputs: dict[str, Array], low: Array
+    ) -> tuple[Array, Array, Array]:
+        """Sizes, slopes and second derivatives by them, one try after the other."""
 
-    worst = np.zeros((len(candidates), len(candidates)))
-    effect = np.zeros(len(candidates))
-    first, second = jax.jit(jax.grad(value)), jax.jit(jax.hessian(value))
-    for _ in range(4):
-        inputs = {k: _example(v, rng) for k, v in law.inputs.items()}
-        own = {
-            k: inputs[p.like] * jnp.asarray(np.exp(rng.uniform(-1, 1, p.size)))
-            if p.like
-            else p.constrain(jnp.asarray(rng.uniform(-1, 1, p.size)))
-            for k, p in law.params.items()
-            if k not in candidates
-        }
-        sizes = jnp.asarray(
-            [
-                float(law.params[k].constrain(jnp.asarray(rng.uniform(-0.5, 0.5))))
-                for k in candidates
-            ]
-        )
-        slope = np.abs(np.asarray(first(sizes, own, inputs))) * np.asarray(sizes)
-        found = np.abs(np.asarray(second(sizes, own, inputs))) * np.outer(sizes, sizes)
-        with np.errstate(all="ignore"):  # no effect here, or an overflow: not affine, then
-            found = np.where(found == 0, 0.0, found / np.sqrt(np.outer(slope, slope)))
-        worst = np.maximum(worst, np.where(np.isfinite(found), found, np.inf))
-        effect = np.maximum(effect, slope)
+        def one(
+            own: dict[str, Array], inputs: dict[str, Array], low: Array
+        ) -> tuple[Array, Array, Array]:
+            sizes = jnp.stack(
+                [law.params[k].constrain(z) for k, z in zip(candidates, low, strict=True)]
+            )
+            rest = {
+                k: p.support.constrain(p.support.unconstrain(inputs[p.like]) + own[k])
+                if p.like
+                else p.constrain(own[k])
+                for k, p in law.params.items()
+                if k not in candidates
+            }
+
+            def value(sizes: Array) -> Array:
+                full = {
+                    k: jnp.broadcast_to(s, law.params[k].size)
+                    for k, s in zip(candidates, sizes, strict=True)
+                }
+                return law.scalar({**inputs, **rest, **full})
+
+            return sizes, jax.grad(value)(sizes), jax.hessian(value)(sizes)
+
+        return jax.vmap(one)(own, inputs, low)
+
+    sizes, slopes, bends = (np.asarray(v) for v in looked(own, inputs, low))
+    slopes, bends = np.abs(slopes) * sizes, np.abs(bends) * sizes[:, :, None] * sizes[:, None, :]
+    with np.errstate(all="ignore"):  # no effect here, or an overflow: not affine, then
+        found = bends / np.sqrt(slopes[:, :, None] * slopes[:, None, :])
+    found = np.where(bends == 0, 0.0, np.where(np.isfinite(found), found, np.inf))
+    worst, effect = found.max(axis=0), slopes.max(axis=0)
     chosen: list[int] = []
     for i in range(len(candidates)):
         if effect[i] > 0 and all(worst[i, j] < 1e-9 for j in [*chosen, i]):
@@ -230,17 +239,16 @@ def _linear_terms(law: Law) -> tuple[str, ...]:
     return tuple(candidates[i] for i in chosen)
 
 
-def _example(variable: object, rng: np.random.Generator) -> Array:
-    size = tuple(3 if k is None else k for k in variable.size)  # type: ignore[attr-defined]
-    name = variable.support.name  # type: ignore[attr-defined]
-    if variable.name in ("group", "curve"):  # type: ignore[attr-defined]
-        return jnp.zeros(())
-    if name == "simplex":
-        return jnp.asarray(rng.dirichlet(np.ones(size)))
-    if name == "positive":
-        low, high = variable.typical or (3.0, 50.0)  # type: ignore[attr-defined]
-        return jnp.asarray(np.floor(np.exp(rng.uniform(np.log(low) + 1, np.log(high), size))))
-    return jnp.asarray(rng.uniform(0.1, 0.9, size))
+def _example(variable: Variable, rng: np.random.Generator) -> np.ndarray:
+    size = tuple(3 if k is None else k for k in variable.size)
+    if variable.name in ("group", "curve"):
+        return np.zeros(())
+    if variable.support.name == "simplex":
+        return rng.dirichlet(np.ones(size))
+    if variable.support.name == "positive":
+        low, high = variable.typical or (3.0, 50.0)
+        return np.floor(np.exp(rng.uniform(np.log(low) + 1, np.log(high), size)))
+    return rng.uniform(0.1, 0.9, size)
 
 
 def _sized(values: Array, p: Parameter) -> Array:

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from jax import Array
 
-from jaxlaws._fit import AGREE, Fit
+from jaxlaws._fit import Fit
 from jaxlaws._interval import check_prob
 from jaxlaws._profile import Profile, likelihood_limit, profiles
 from jaxlaws._risk import Row, objective_of
+from jaxlaws._search import AGREE
 
 NEARLY_AS_GOOD = 0.01  # a rise of the objective for which nobody would turn a fit down
 # In z one unit is a standard deviation of what the literature finds. A range half as wide, 25 %
@@ -207,15 +208,14 @@ def diagnose(fit: Fit, *, prob: float = 0.9, key: Array | None = None) -> Diagno
     lowest = min([fit.value, *(float(p.objective.min()) for p in found)])
     with jax.enable_x64(fit.problem.dtype == "float64"):
         eigenvalues, sloppy = _curvature(fit, found)
-        share = getattr(fit.objective, "linear_share", None)
-        linear = share and float(share(jnp.asarray(fit.residual), jnp.asarray(fit.runs.weight)))
+    share = getattr(fit.objective, "linear_share", None)
     return Diagnosis(
         fit=fit,
         prob=prob,
         profiles=found,
         eigenvalues=eigenvalues,
         sloppy=sloppy,
-        linear_share=linear,
+        linear_share=share and share(fit.residual, fit.runs.weight),
         minima=_distinct(fit, lowest / scale * (1 + NEARLY_AS_GOOD)),
         lowest=lowest,
         limit=likelihood_limit(fit, lowest, prob) if found else math.nan,

@@ -2,24 +2,28 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jax import Array
 
+from jaxlaws._curvature import directions, sandwich, to_params
 from jaxlaws._errors import InputError
-from jaxlaws._fit import Fit, labelled
-from jaxlaws._interval import check_prob, interval
+from jaxlaws._fit import FLAT, Fit, labelled
+from jaxlaws._interval import Answers, check_prob, interval
 from jaxlaws._law import Law
-from jaxlaws._refit import refit
+from jaxlaws._refit import ENOUGH, refit
 from jaxlaws._resample import Jackknife, Pairs, Resampler, Sample, inflated_residuals
-from jaxlaws._risk import Row, minimise, objective_of
+from jaxlaws._risk import grow, minimise
 from jaxlaws._solver import CONVERGED, STATUS, Solution
 
 TRUST = 0.03  # share of failed refits above which no interval is given
+REMEDY = "Fix or tie parameters, use a smaller law, or jl.Bayesian(), which keeps every run in."
+BLOCK = 256  # resamples drawn at a time: one compiled shape whoever asks
+TILT = 1e-4  # step along a direction in z; its square is lost beside the first order
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,27 +32,33 @@ class Draws:
 
     Attributes:
         law: The law.
-        params: Name -> (draw,) or (draw, k).
+        params: Name -> (draw,) or (draw, k), in the law's order.
         point: Name -> the estimate the draws belong to.
         status: (draw,) the solver's status of each refit; zero is converged.
         solution: How every refit ended, leading axis (draw,); None where nothing was solved.
+        lowered: Share of refits that the last round of restarts still lowered: about as many
+            may not be at their lowest minimum.
         origin: How they were made, in words.
         space: Space of the residuals.
-        noise: (m,) residuals of single runs in that space: what a new run adds to the law.
+        noise: (m,) residuals of single runs in that space, or (draw, m) a draw's own: what a new
+            run adds to the law.
         fit: The fit they belong to; None for published constants.
         failure: What failed draws mean and what to do, where they are not refits.
+        chains: How a posterior's sampling went; None for other draws.
     """
 
     law: Law
-    params: Mapping[str, Array]
-    point: Mapping[str, Array]
+    params: Mapping[str, np.ndarray]
+    point: Mapping[str, Any]
     status: np.ndarray
     origin: str
     space: str
     noise: np.ndarray
     solution: Solution | None = None
+    lowered: float = 0.0
     fit: Fit | None = None
     failure: str = ""
+    chains: Any = None
 
     def __len__(self) -> int:
         return len(self.status)
@@ -68,7 +78,7 @@ class Draws:
         if self.fit is not None and not self.fit.converged:
             return f"the fit itself did not converge ({self.fit.status})"
         if self.failed <= TRUST:
-            return ""
+            return self._open_refits()
         if self.failure:
             return f"{self.failed:.1%} of {len(self)} draws failed: {self.failure}"
         counts = ", ".join(
@@ -79,12 +89,117 @@ class Draws:
         return (
             f"{self.failed:.1%} of {len(self)} refits are no certified minima ({counts}; at most "
             f"{TRUST:.0%} may be): the runs do not identify every parameter of {self.law.name}. "
-            "Fix or tie parameters, use a smaller law, or jl.Bayesian(), which keeps every run in."
+            f"{REMEDY}"
         )
 
-    def select(self) -> Mapping[str, Array]:
+    def _open_refits(self) -> str:
+        """Why no interval may be given where refits are not identified and the fit is."""
+        if self.solution is None or len(self.flat):
+            return ""
+        share = float(np.mean(self.solution.condition[self.good] > FLAT))
+        if share <= TRUST:
+            return ""
+        return (
+            f"{share:.1%} of {len(self)} refits do not identify every parameter of "
+            f"{self.law.name}, and end where they began (at most {TRUST:.0%} may do so). {REMEDY}"
+        )
+
+    @property
+    def source(self) -> str:
+        """The law, and the runs or constants it is known from, in words."""
+        if self.fit is None:
+            return f"{self.law.name} ({self.origin})"
+        return f"{self.law.name} fitted to {self.fit.runs.name}"
+
+    @cached_property
+    def _directions(self) -> tuple[np.ndarray, np.ndarray]:
+        if self.fit is None or self.chains is not None or len(self) < 2:
+            return np.zeros((0, 0)), np.zeros((0, 0))  # a prior leaves no direction open
+        return directions(self.fit)
+
+    @property
+    def flat(self) -> np.ndarray:
+        """(k, p) directions in z that the runs leave entirely open; for most fits there are none.
+
+        Where a refit ends along such a direction depends on where it began, so that the spread of
+        the draws along it says nothing.
+        """
+        return self._directions[0]
+
+    @cached_property
+    def loose(self) -> tuple[str, ...]:
+        """Labels of the parameters that a flat direction moves, so that they have no interval."""
+        if not len(self.flat):
+            return ()
+        found = self.ask(lambda sets: sets)
+        return tuple(
+            label
+            for name, value in self.point.items()
+            for (label, _), leans in zip(
+                labelled(name, value), np.ravel(found.leaning(name)), strict=True
+            )
+            if leans
+        )
+
+    def looseness(self) -> str:
+        """Why some answers have no interval, naming the direction; empty where all have one."""
+        if not self.loose or self.fit is None:
+            return ""
+        which = f"along {len(self.flat)} directions"
+        if len(self.flat) == 1:
+            names, (direction,) = self.fit.problem.layout.names(), self.flat
+            order = [i for i in np.argsort(-np.abs(direction)) if names[i] in self.loose]
+            moves = [
+                f"{names[i]} {'rises' if direction[i] * direction[order[0]] > 0 else 'falls'}"
+                for i in order
+            ]
+            which = f"while {' and '.join(moves)}"
+        return (
+            f"the runs do not identify {', '.join(self.loose)}: {which} the objective stays the "
+            "same. Fix or tie a parameter; only what does not depend on this has an interval."
+        )
+
+    def restless(self) -> str:
+        """How many refits may not be at their lowest minimum; empty where restarts end."""
+        if not self.lowered > ENOUGH:
+            return ""
+        return (
+            f"the last round of restarts still lowered {self.lowered:.1%} of the refits: about as "
+            "many may not be at their lowest minimum."
+        )
+
+    def select(self) -> Mapping[str, np.ndarray]:
         """Name -> (good draws,) or (good draws, k): the certified draws."""
-        return {k: v[self.good] for k, v in self.params.items()}
+        return {k: np.asarray(v)[self.good] for k, v in self.params.items()}
+
+    def ask(self, fn: Callable[[Mapping[str, np.ndarray]], Mapping[str, Any]]) -> Answers:
+        """What a function of many parameter sets says at the estimate and at every draw.
+
+        Args:
+            fn: Name -> (set,) or (set, k) to name -> (set, m); asked once, so that it is compiled
+                for one shape.
+        """
+        tilted = self._tilted()
+        sets = {
+            k: np.concatenate([np.asarray(v)[None], tilted[k], np.asarray(self.params[k])])
+            for k, v in self.point.items()
+        }
+        found = {k: np.asarray(v) for k, v in fn(sets).items()}
+        first = 1 + len(next(iter(tilted.values())))
+        estimate = {k: v[0] for k, v in found.items()}
+        values = {k: v[first:][self.good] for k, v in found.items()}
+        slopes = {k: (v[1:first:2] - v[2:first:2]) / (2 * TILT) for k, v in found.items()}
+        flat = len(self.flat)
+        errors = {k: np.sqrt(np.sum(v[flat:] ** 2, axis=0)) for k, v in slopes.items()}
+        return Answers(estimate, values, {k: v[:flat] for k, v in slopes.items()}, errors)
+
+    def _tilted(self) -> dict[str, np.ndarray]:
+        """Name -> (2 q,): the estimate moved a little up and down each direction."""
+        if not len(self.flat) or self.fit is None:
+            return {k: np.asarray(v)[None][:0] for k, v in self.point.items()}
+        along = TILT * np.concatenate(self._directions)
+        steps = np.stack([along, -along], axis=1).reshape(-1, along.shape[1])
+        return to_params(self.fit, self.fit.solution.z[0] + steps)
 
     def frame(self, prob: float = 0.9, kind: str = "percentile") -> pd.DataFrame:
         """Estimates with intervals: parameter, unit, estimate, se, low, high.
@@ -95,8 +210,8 @@ class Draws:
                 accelerated; refits the jackknife).
 
         Returns:
-            A table indexed by parameter; `attrs` holds prob and kind, and `withheld` the reason
-            where low and high are left empty.
+            A table indexed by parameter; `attrs` holds prob and kind, `withheld` the reason where
+            all of se, low and high are left empty, `loose` where some are.
         """
         check_prob(prob)
         reason = self.withheld()
@@ -109,7 +224,7 @@ class Draws:
             for j, (label, at) in enumerate(labelled(name, estimate)):
                 column = values[:, j]
                 low = high = se = np.nan
-                if not reason and len(column) > 1:
+                if not reason and label not in self.loose and len(column) > 1:
                     ends = (
                         None
                         if jack is None
@@ -121,7 +236,7 @@ class Draws:
                     dict(parameter=label, unit=unit, estimate=at, se=se, low=low, high=high)
                 )
         frame = pd.DataFrame(rows).set_index("parameter")
-        frame.attrs.update(prob=prob, kind=kind, withheld=reason)
+        frame.attrs.update(prob=prob, kind=kind, withheld=reason, loose=self.looseness())
         return frame
 
     def __repr__(self) -> str:
@@ -133,7 +248,9 @@ class Draws:
         if reason:
             return f"{head}\n  no intervals: {reason}"
         shown = frame.drop(columns="unit").to_string(float_format="{:.5g}".format)
-        return "\n".join([head + ", 90 % intervals", *("  " + s for s in shown.split("\n"))])
+        lines = [head + ", 90 % intervals", *("  " + s for s in shown.split("\n"))]
+        lines += [f"  note: {note}" for note in (self.looseness(), self.restless()) if note]
+        return "\n".join(lines)
 
     def then(self, second: "Draws", *, name: str = "") -> "Draws":
         """The chain of two sets of draws: what these predict is the other law's only input.
@@ -162,17 +279,16 @@ def published(law: Law, key: str | None = None) -> Draws:
     >>> len(jl.published(jl.laws.chinchilla, "hoffmann2022_unrounded"))
     1
     """
-    with jax.enable_x64(True):
-        point = {k: jnp.asarray(v, float) for k, v in law.published(key).items()}
-        return Draws(
-            law=law,
-            params={k: v[None] for k, v in point.items()},
-            point=point,
-            status=np.zeros(1, int),
-            origin=f"published constants {key or next(iter(law.constants))}",
-            space=law.target.space,
-            noise=np.zeros(1),
-        )
+    point = {k: np.asarray(v, float) for k, v in law.published(key).items()}
+    return Draws(
+        law=law,
+        params={k: v[None] for k, v in point.items()},
+        point=point,
+        status=np.zeros(1, int),
+        origin=f"published constants {key or next(iter(law.constants))}",
+        space=law.target.space,
+        noise=np.zeros(1),
+    )
 
 
 def bootstrap(
@@ -185,9 +301,9 @@ def bootstrap(
 ) -> Draws:
     """Refit a law to resampled runs.
 
-    Every refit starts at the fit's lowest minimum. A probe of them is then restarted from the
-    fit's other minima and from the ends of other refits; where that finds lower minima, all are,
-    until restarts stop paying.
+    Every refit starts at the fit's lowest minimum. Where the fit has no other, a probe of them is
+    restarted from elsewhere, and all are only if that finds lower minima; where it has, all are
+    restarted, round by round, until that stops paying.
 
     Args:
         fit: The fit.
@@ -197,35 +313,38 @@ def bootstrap(
         progress: Called with (done, total).
 
     Raises:
-        InputError: Fewer than two draws.
+        InputError: Fewer than two draws, or no resampler.
     """
     resampler = resampler or Pairs()
+    if isinstance(resampler, type) or not callable(getattr(resampler, "draw", None)):
+        raise InputError(f"bootstrap takes a resampler, e.g. jl.Pairs(); got {resampler!r}.")
     key = jax.random.key(0) if key is None else key
     sample = fit.sample
     if isinstance(resampler, Jackknife):
         draws = resampler.count(sample)
     if draws < 2:
         raise InputError(f"A bootstrap needs at least 2 draws, got {draws}.")
-    problem = fit.problem
 
     def table(ids: np.ndarray) -> tuple[Any, Any, Any]:
         with jax.enable_x64(True):  # one stream of random numbers whatever the solve's precision
-            weight, target = resampler.draw(key, ids, sample)
-        made = None if target is None else np.asarray(target)
-        return np.asarray(weight), made, np.zeros(len(ids), int)
+            parts = [
+                resampler.draw(key, grow(ids[i : i + BLOCK], BLOCK), sample)
+                for i in range(0, len(ids), BLOCK)
+            ]
+        weight, target = (
+            None if part[0] is None else np.concatenate(part)[: len(ids)]
+            for part in zip(*parts, strict=True)
+        )
+        return weight, target, np.zeros(len(ids), int)
 
-    solution = refit(fit, np.arange(draws), table, progress)
+    solution, lowered = refit(fit, np.arange(draws), table, progress)
     z = solution.z
     if isinstance(resampler, Jackknife):
         # Leave-one-out estimates hardly move; spread so that their sd is the jackknife's.
         z = z.mean(axis=0) + (z - z.mean(axis=0)) * (draws - 1) / np.sqrt(draws)
-    with jax.enable_x64(problem.dtype == "float64"):
-        frame = problem.frame()
-        back = jax.jit(jax.vmap(lambda one: problem.layout.to_params(one, frame)))
-        params = fit.law.canonical(back(jnp.asarray(z)))
     return Draws(
         law=fit.law,
-        params=params,
+        params=to_params(fit, z),
         point=fit.params,
         status=np.asarray(solution.status),
         origin=f"{type(resampler).__name__.lower()} bootstrap"
@@ -233,6 +352,7 @@ def bootstrap(
         space=fit.space,
         noise=_noise(sample),
         solution=solution,
+        lowered=lowered,
         fit=fit,
     )
 
@@ -245,6 +365,8 @@ def laplace(fit: Fit, *, draws: int = 4000, key: Array | None = None) -> Draws:
     in z, with H the Hessian of the risk and g_i the gradient of run i's score: no refits, right
     when the risk is near quadratic, and silent about other minima.
     """
+    if draws < 2:
+        raise InputError(f"An interval needs at least 2 draws, got {draws}.")
     problem = fit.problem
     key = jax.random.key(0) if key is None else key
     with jax.enable_x64(problem.dtype == "float64"):
@@ -253,14 +375,9 @@ def laplace(fit: Fit, *, draws: int = 4000, key: Array | None = None) -> Draws:
             covariance + 1e-14 * np.trace(covariance) * np.eye(len(covariance))
         )
         noise = np.asarray(jax.random.normal(key, (draws, len(root))))
-        z = fit.solution.z[0] + noise @ root.T
-        frame = problem.frame()
-        params = fit.law.canonical(
-            jax.jit(jax.vmap(lambda one: problem.layout.to_params(one, frame)))(jnp.asarray(z))
-        )
     return Draws(
         law=fit.law,
-        params=params,
+        params=to_params(fit, fit.solution.z[0] + noise @ root.T),
         point=fit.params,
         status=np.zeros(draws, int),
         origin="Laplace approximation",
@@ -270,29 +387,7 @@ def laplace(fit: Fit, *, draws: int = 4000, key: Array | None = None) -> Draws:
     )
 
 
-def sandwich(fit: Fit) -> np.ndarray:
-    """Covariance (p, p) of z at the minimum, from the curvature and the scores of single runs."""
-    problem = fit.problem
-    risk = objective_of(problem.law, problem.space)
-    target = jnp.asarray(problem.target[0], problem.dtype)
-    z = jnp.asarray(fit.solution.z[0], problem.dtype)
-    one = jnp.ones((), z.dtype)
-
-    def of(z: Array, weight: Array) -> Array:
-        return risk(z, one, problem.shared, Row(weight, target, jnp.zeros((), jnp.int32)))
-
-    weight = jnp.asarray(fit.runs.weight, problem.dtype)
-    hess = np.asarray(jax.jit(jax.hessian(of))(z, weight), float)
-    # The risk is linear in the weights: its mixed derivative holds every run's own gradient.
-    each = np.asarray(jax.jit(jax.jacfwd(jax.grad(of), argnums=1))(z, weight), float)
-    scores = each * np.asarray(weight)
-    bread = np.linalg.pinv(hess, hermitian=True)
-    spare = fit.sample.spare
-    n = float((fit.runs.weight > 0).sum())
-    return bread @ (scores @ scores.T) @ bread * (n / spare)
-
-
-def _jackknife(draws: Draws) -> Mapping[str, Array]:
+def _jackknife(draws: Draws) -> Mapping[str, np.ndarray]:
     if draws.fit is None:
         raise InputError("A bca interval needs draws that belong to a fit.")
     fit, problem = draws.fit, draws.fit.problem
@@ -304,10 +399,7 @@ def _jackknife(draws: Draws) -> Mapping[str, Array]:
         return np.asarray(weight), None, np.zeros(len(ids), int)
 
     solution = minimise(problem, fit.solver, np.tile(fit.minima[0], (len(ids), 1)), ids, table)
-    with jax.enable_x64(problem.dtype == "float64"):
-        frame = problem.frame()
-        z = jnp.asarray(solution.z[solution.status == CONVERGED])
-        return fit.law.canonical(jax.vmap(lambda one: problem.layout.to_params(one, frame))(z))
+    return to_params(fit, solution.z[solution.status == CONVERGED])
 
 
 def _noise(sample: Sample) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -10,18 +11,16 @@ import numpy as np
 import pandas as pd
 from jax import Array
 
-from jaxlaws._coordinates import DEAD_TERM, coordinates
+from jaxlaws._coordinates import DEAD_TERM, Frame, coordinates
 from jaxlaws._errors import InputError
 from jaxlaws._law import Law
 from jaxlaws._objective import SPACES, Huber, Objective
 from jaxlaws._resample import Sample, noise_scale
-from jaxlaws._risk import Problem, build, minimise, residuals
+from jaxlaws._risk import Problem, build, residuals
 from jaxlaws._runs import Runs, Stack
+from jaxlaws._search import AGREE, NEARLY, distinct, search
 from jaxlaws._solver import CONVERGED, STATUS, Newton, Solution
 
-# Relative difference in the objective below which two minima are one.
-AGREE = {"float64": 1e-6, "float32": 2e-4}
-NEARLY = 1.5  # minima up to this multiple of the lowest are kept as starts of refits
 FLAT = 1e10  # condition number above which a direction is not identified
 
 
@@ -40,6 +39,8 @@ class Fit:
         solution: Every start's end, leading axis (start,), lowest first.
         minima: (k, p) distinct low minima in z, lowest first.
         status: "converged", or what went wrong at the best start.
+        condition: How much better the best identified direction of z is known than the worst, as a
+            ratio of variances; infinite where a direction has no effect on any run.
         at_bound: Parameters at an end of their range, and which end.
         dead: Parameters whose term contributes nothing anywhere.
         problem: The compiled problem, for refits.
@@ -56,6 +57,7 @@ class Fit:
     solution: Solution
     minima: np.ndarray
     status: str
+    condition: float
     at_bound: tuple[str, ...]
     dead: tuple[str, ...]
     problem: Problem
@@ -65,11 +67,6 @@ class Fit:
     def converged(self) -> bool:
         """Whether the best start ended at a certified minimum."""
         return self.status == STATUS[CONVERGED]
-
-    @property
-    def condition(self) -> float:
-        """Ratio of the Hessian's largest to smallest pivot in z."""
-        return float(self.solution.condition[0])
 
     @property
     def agreeing(self) -> int:
@@ -138,11 +135,7 @@ class Fit:
                 f"A direction of the parameters is not identified (condition {self.condition:.1e})."
             )
         if isinstance(self.objective, Huber):
-            share = float(
-                self.objective.linear_share(
-                    jnp.asarray(self.residual), jnp.asarray(self.runs.weight)
-                )
-            )
+            share = self.objective.linear_share(self.residual, self.runs.weight)
             if share > 0.5:
                 out.append(
                     f"{share:.0%} of the runs lie in Huber's linear zone (delta "
@@ -181,7 +174,8 @@ def fit(
     $$\min_\theta \sum_i w_i\,\rho(s(f(x_i; \theta)) - s(y_i))$$
 
     with s the logarithm unless the quantity asks for another space. Half the starts follow the
-    objective from nearly least squares down to its own width, half minimise it as it is.
+    objective from nearly least squares down to its own width, half minimise it as it is; where
+    they end in several minima, restarts look around the lowest.
 
     Args:
         law: The law.
@@ -215,71 +209,22 @@ def fit(
         raise InputError(f"space must be one of {', '.join(SPACES)}; got {space!r}.")
     if precision not in ("float64", "float32"):
         raise InputError(f'precision must be "float64" or "float32"; got {precision!r}.')
-    _check_objective(objective)
+    solver = solver or Newton()
+    _check_settings(objective, solver)
     tables = runs.tables if isinstance(runs, Stack) else (runs,)
     checked = tuple(table.checked(law) for table in tables)
     for table in checked:
         _check_space(table, space)
     longest = max(len(table) for table in checked)
-    solver = solver or Newton()
     if starts is None:
         starts = 128 if coordinates(law).size <= 6 else 512
     with jax.enable_x64(precision == "float64"):
         problem = build(law, tuple(t.padded(longest) for t in checked), objective, space, precision)
-        solution, owner = _search(problem, solver, starts, key, objective)
         fits = []
-        for g, table in enumerate(checked):
-            own = jax.tree.map(lambda leaf, g=g: leaf[owner == g], solution)
+        for table, ends in zip(checked, search(problem, solver, starts, key), strict=True):
             alone = build(law, (table,), objective, space, precision)
-            fits.append(_report(alone, table, objective, own, solver))
+            fits.append(_report(alone, table, objective, ends, solver))
     return tuple(fits) if isinstance(runs, Stack) else fits[0]
-
-
-def _search(
-    problem: Problem, solver: Newton, starts: Any, key: Array | None, objective: Objective
-) -> tuple[Solution, np.ndarray]:
-    """Solve from every start, plain and annealed; the solution and each task's data set."""
-    layout = problem.layout
-    tables = len(problem.target)
-    blocks = []
-    for g in range(tables):
-        if isinstance(starts, int):
-            seed = 0 if key is None else int(jax.random.randint(key, (), 0, 2**31 - 1))
-            z = layout.alive(layout.random_starts(seed, max(2, starts)))
-        else:
-            z = layout.alive(_given_starts(problem, starts, g))
-        blocks.append(z)
-    count = len(blocks[0])
-    z = np.concatenate(blocks)
-    data = np.repeat(np.arange(tables), count)
-    wide = np.empty(tables * count)
-    for g in range(tables):
-        y, w = problem.target[g], problem.weight[g] > 0
-        factor = objective.widening(float(np.std(y[w])))
-        # Every start given by hand is annealed; of our own, every other one, since a narrow
-        # objective can have minima that the wide one leads away from.
-        odd = np.arange(count) % 2 == 1 if isinstance(starts, int) else np.zeros(count, bool)
-        wide[data == g] = np.where(odd, 1.0, factor)
-
-    def table(ids: np.ndarray) -> tuple[Any, Any, Any]:
-        return problem.weight[ids], None, ids
-
-    return minimise(problem, solver, z, data, table, widen=wide), data
-
-
-def _given_starts(problem: Problem, starts: Mapping[str, Any], data: int) -> np.ndarray:
-    law = problem.law
-    if set(starts) != set(law.params):
-        raise InputError(
-            f"starts must name every parameter of {law.name} ({', '.join(law.params)}); "
-            f"got {', '.join(starts)}."
-        )
-    values = {}
-    for name, value in starts.items():
-        tiny = 1e-12 if law.params[name].support.lower == 0 else None
-        values[name] = jnp.maximum(jnp.asarray(value, float), tiny) if tiny else jnp.asarray(value)
-    frame = problem.frame(data)
-    return np.asarray(jax.jit(jax.vmap(lambda p: problem.layout.from_params(p, frame)))(values))
 
 
 def _report(
@@ -287,43 +232,47 @@ def _report(
 ) -> Fit:
     """From the ends of all starts to the record a user sees."""
     law, layout = problem.law, problem.layout
-    order = np.lexsort(
-        (solution.status, np.where(np.isfinite(solution.value), solution.value, np.inf))
-    )
-    solution = jax.tree.map(lambda leaf: leaf[order], solution)
-    best = _certified_first(solution)
-    solution = jax.tree.map(lambda leaf: leaf[best], solution)
     if not np.isfinite(solution.value[0]):
         raise InputError(
             f"{law.name} gives no finite prediction for {runs.name} from any start; check the "
             "units of the inputs against `jaxlaws show`."
         )
-    frame = problem.frame()
-    z = jnp.asarray(solution.z[0])
-    params = law.canonical(layout.to_params(z, frame))
-    target = jnp.asarray(problem.target[0])
-    inputs = {k: v[0] for k, v in problem.shared.inputs.items()}
-    residual = -np.asarray(residuals(law, problem.space, params, inputs, target), float)
+    z = solution.z[0]
+    number = jnp.asarray(z).dtype
+    seen = jax.tree.map(
+        np.asarray,
+        _at_minimum(
+            law,
+            problem.space,
+            jnp.asarray(z),
+            problem.frame(),
+            jax.tree.map(lambda leaf: np.asarray(leaf)[0], problem.shared.inputs),
+            jnp.asarray(problem.target[0], number),
+        ),
+    )
+    dead = tuple(k for k, share in seen["shares"].items() if share < DEAD_TERM)
     lower, upper = layout.bounds(problem.dtype)
+    low, high = z <= lower + 1e-6, z >= upper - 1e-6
+    gone = np.zeros(layout.size, bool)
+    for name in dead:
+        gone[layout.slices[name]] = True
     names = layout.names()
-    term = layout.is_term()
-    dead = _dead_terms(problem, params, inputs)
     at_bound = tuple(
-        f"{names[i]} at its {'lower' if zi <= lo + 1e-6 else 'upper'} end"
-        for i, (zi, lo, up) in enumerate(zip(np.asarray(z), lower, upper, strict=True))
-        if (zi <= lo + 1e-6 or zi >= up - 1e-6) and not (term[i] and names[i] in dead)
+        f"{names[i]} at its {'lower' if low[i] else 'upper'} end"
+        for i in np.flatnonzero((low | high) & ~gone)
     )
     return Fit(
         law=law,
         runs=runs,
         objective=objective,
         space=problem.space,
-        params=params,
+        params={k: seen["params"][k] for k in law.params},
         value=float(solution.value[0]) * float(problem.shared.scale[0]),
-        residual=residual,
+        residual=-seen["residual"].astype(float),
         solution=solution,
-        minima=_distinct(solution, AGREE[problem.dtype]),
+        minima=np.asarray(solution.z)[distinct(solution, AGREE[problem.dtype])],
         status=STATUS[int(solution.status[0])],
+        condition=_condition(seen["slopes"][:, ~(low | high | gone)], runs.weight),
         at_bound=at_bound,
         dead=dead,
         problem=problem,
@@ -331,41 +280,50 @@ def _report(
     )
 
 
-def _certified_first(solution: Solution) -> np.ndarray:
-    """Order of starts: by value, but a converged one before an equal one that is not."""
-    near = solution.value <= solution.value[0] * (1 + 1e-9) + 1e-15
-    first = np.flatnonzero(near & (solution.status == CONVERGED))[:1]
-    rest = np.setdiff1d(np.arange(len(near)), first)
-    return np.concatenate([first, rest]).astype(int)
+@partial(jax.jit, static_argnums=(0, 1))
+def _at_minimum(
+    law: Law, space: str, z: Array, frame: Frame, inputs: Any, target: Array
+) -> dict[str, Any]:
+    """What a report needs of the law at z (p,), in one program.
 
+    params, residual (n,) predicted minus measured, slopes (n, p) of the residuals by z, shares
+    {term: ()} the largest share of a prediction that a term makes up.
+    """
+    layout = coordinates(law)
 
-def _distinct(solution: Solution, agree: float, most: int = 8) -> np.ndarray:
-    """Distinct low minima (k, p), lowest first."""
-    kept: list[int] = []
-    for i, value in enumerate(solution.value):
-        if not value <= NEARLY * solution.value[0] + 1e-12 or len(kept) == most:
-            break
-        if all(value > solution.value[k] * (1 + agree) for k in kept[-1:]):
-            kept.append(i)
-    return np.asarray(solution.z)[kept or [0]]
+    def misfit(z: Array) -> Array:
+        return residuals(law, space, layout.to_params(z, frame), inputs, target)
 
+    def predict(params: Mapping[str, Array]) -> Array:
+        return jax.vmap(lambda one: law.scalar({**one, **params}))(inputs)
 
-def _dead_terms(problem: Problem, params: Mapping[str, Array], inputs: Any) -> tuple[str, ...]:
-    law = problem.law
-
-    def predict(p: Mapping[str, Array]) -> Array:
-        return jax.vmap(lambda one: law.scalar({**one, **p}))(inputs)
-
+    params = layout.to_params(z, frame)
     whole = predict(params)
-    dead = []
-    for name in problem.layout.terms:
-        without = predict({**params, name: jnp.zeros_like(params[name])})
-        if float(jnp.max(jnp.abs(whole - without) / jnp.abs(whole))) < DEAD_TERM:
-            dead.append(name)
-    return tuple(dead)
+    without = {k: predict({**params, k: jnp.zeros_like(params[k])}) for k in layout.terms}
+    return dict(
+        params=law.canonical(params),
+        residual=misfit(z),
+        slopes=jax.jacfwd(misfit)(z),
+        shares={k: jnp.max(jnp.abs(whole - v) / jnp.abs(whole)) for k, v in without.items()},
+    )
 
 
-def _check_objective(objective: Objective) -> None:
+def _condition(slopes: np.ndarray, weight: np.ndarray) -> float:
+    """Squared ratio of the largest to the smallest singular value of the slopes (n, p)."""
+    slopes = np.sqrt(weight)[:, None] * slopes
+    if not np.isfinite(slopes).all():
+        return np.inf
+    values = np.linalg.svd(slopes, compute_uv=False)
+    if len(slopes) < slopes.shape[1] or not values.size:
+        return np.inf if values.size else 1.0
+    return float(values[0] / values[-1]) ** 2 if values[-1] > 0 else np.inf
+
+
+def _check_settings(objective: Any, solver: Any) -> None:
+    if isinstance(objective, type) or not hasattr(objective, "score"):
+        raise InputError(f"objective must be one like jl.Huber(1e-3); got {objective!r}.")
+    if not isinstance(solver, Newton):
+        raise InputError(f"solver must be a jl.Newton; got {solver!r}.")
     for name, value in vars(objective).items():
         end = 1.0 if name == "tau" else np.inf
         if not 0 < float(value) < end:

@@ -6,6 +6,7 @@ loss), the optimum is the root of a derivative, and derivatives pass through the
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -20,10 +21,15 @@ from jaxlaws._errors import InputError
 from jaxlaws._implicit import argmin, root
 from jaxlaws._interval import check_prob
 from jaxlaws._law import Law
+from jaxlaws._points import check_input
 
 WINDOW = 14.0  # log N is searched this far to both sides of the square root of the budget
 DECADES = (0.0, 80.0)  # log D is searched here where a target loss decides it
-DERIVED = ("N", "D", "C", "M")  # inputs that follow from N, D and the cost: M = D/N
+AFFINE_AT = np.array([0.0, 1e9, 2e9])  # D at which a cost shows whether it is affine in D
+DERIVED = ("N", "D", "C", "M")  # inputs that follow from N and D: C = 6 N D, M = D/N
+
+# (law, parameters, () place on the axis, cost, what else is given) -> name -> ()
+Best = Callable[..., dict[str, Array]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +43,7 @@ class Frontier:
         values: Name -> (draw, m).
         units: Name -> unit.
         withheld: (m,) why no interval may be given; empty where it may.
+        source: The law, and the runs or constants it is known from, in words.
     """
 
     along: str
@@ -45,6 +52,7 @@ class Frontier:
     values: Mapping[str, np.ndarray]
     units: Mapping[str, str]
     withheld: tuple[str, ...]
+    source: str
 
     def frame(self, prob: float = 0.9) -> pd.DataFrame:
         """One row per budget: N_opt, D_opt, tokens per parameter and loss, with intervals.
@@ -72,7 +80,7 @@ class Frontier:
         frame = self.frame()
         reasons = sorted({w for w in self.withheld if w})
         units = ", ".join(f"{k} [{v}]" for k, v in self.units.items() if v)
-        lines = [f"best allocation over {self.along}, 90 % intervals; {units}"]
+        lines = [f"{self.source}: best allocation over {self.along}, 90 % intervals; {units}"]
         lines += [f"  no intervals where {w}" for w in reasons]
         if all(self.withheld) or frame.iloc[:, 2].isna().all():
             frame = frame.dropna(axis=1, how="all")
@@ -98,15 +106,10 @@ def frontier(draws: Draws, C: Any, *, cost: flops.Cost = flops.dense, **given: A
     >>> f"{jl.frontier(known, C=5.76e23).estimate['N_opt'][0]:.3e}"
     '4.036e+10'
     """
-    law = draws.law
-    extra = _given(law, given)
+    extra = _given(draws.law, given)
     budgets = _axis(C, "C", "FLOP")
-
-    def best(params: Mapping[str, Array], budget: Array) -> dict[str, Array]:
-        return optimum(law, params, budget, cost, extra)
-
-    names = {"N_opt": "parameters", "D_opt": "tokens", "L_opt": law.target.unit}
-    return _over(draws, best, "C", budgets, names)
+    units = {"N_opt": "parameters", "D_opt": "tokens", "L_opt": draws.law.target.unit}
+    return _over(draws, optimum, cost, extra, "C", budgets, units)
 
 
 def optimum(
@@ -114,7 +117,7 @@ def optimum(
     params: Mapping[str, Array],
     budget: Array,
     cost: flops.Cost,
-    given: Mapping[str, Array],
+    given: Mapping[str, Any],
 ) -> dict[str, Array]:
     """Compute-optimal N, D and L of one parameter set at one budget; differentiable in both."""
     middle = 0.5 * jnp.log(budget / 6.0)
@@ -125,7 +128,7 @@ def optimum(
     def loss(log_n: Array) -> Array:
         n, d = jnp.exp(log_n), tokens(log_n)
         safe = jnp.where(d > 0, d, 1.0)
-        value = law.scalar({**params, **_derived(law, n, safe, budget), **given})
+        value = law.scalar({**params, **_derived(law, n, safe), **given})
         return jnp.where(d > 0, sign * value, jnp.inf)
 
     sign = -1.0 if law.target.higher_is_better else 1.0
@@ -146,23 +149,29 @@ def cheapest(draws: Draws, loss: Any, *, cost: flops.Cost = flops.dense, **given
         cost: Cost model ``cost(N, D)``.
         **given: Values of the law's other inputs.
     """
-    law = draws.law
-    extra = _given(law, given)
-    targets = _axis(loss, law.target.name, law.target.unit)
+    extra = _given(draws.law, given)
+    target = draws.law.target
+    units = {"N_opt": "parameters", "D_opt": "tokens", "C_opt": "FLOP"}
+    losses = _axis(loss, target.name, target.unit)
+    return _over(draws, _cheapest, cost, extra, target.name, losses, units)
 
-    def best(params: Mapping[str, Array], target: Array) -> dict[str, Array]:
-        def price(log_n: Array) -> Array:
-            n = jnp.exp(log_n)
-            d = _tokens_for(law, params, n, target, cost, extra)
-            return jnp.log(cost(n, jnp.where(jnp.isnan(d), 1.0, d))) + 0.0 * d
 
-        log_n = argmin(price, jnp.asarray(np.log(1e3)), jnp.asarray(np.log(1e16)), points=129)
+def _cheapest(
+    law: Law,
+    params: Mapping[str, Array],
+    target: Array,
+    cost: flops.Cost,
+    given: Mapping[str, Any],
+) -> dict[str, Array]:
+    def price(log_n: Array) -> Array:
         n = jnp.exp(log_n)
-        d = _tokens_for(law, params, n, target, cost, extra)
-        return {"N_opt": n, "D_opt": d, "C_opt": cost(n, d)}
+        d = _tokens_for(law, params, n, target, cost, given)
+        return jnp.log(cost(n, jnp.where(jnp.isnan(d), 1.0, d))) + 0.0 * d
 
-    names = {"N_opt": "parameters", "D_opt": "tokens", "C_opt": "FLOP"}
-    return _over(draws, best, law.target.name, targets, names)
+    log_n = argmin(price, jnp.asarray(np.log(1e3)), jnp.asarray(np.log(1e16)), points=129)
+    n = jnp.exp(log_n)
+    d = _tokens_for(law, params, n, target, cost, given)
+    return {"N_opt": n, "D_opt": d, "C_opt": cost(n, d)}
 
 
 def isoloss(draws: Draws, loss: float, N: Any, **given: Any) -> Frontier:
@@ -174,61 +183,82 @@ def isoloss(draws: Draws, loss: float, N: Any, **given: Any) -> Frontier:
         N: (m,) parameters.
         **given: Values of the law's other inputs.
     """
-    law = draws.law
-    extra = _given(law, given)
-    target = float(_axis(loss, law.target.name, law.target.unit)[0])
+    extra = _given(draws.law, given)
+    target = _axis(loss, draws.law.target.name, draws.law.target.unit)[0]
+    axis = _axis(N, "N", "parameters")
+    return _over(draws, _needed, flops.dense, (target, extra), "N", axis, {"D": "tokens"})
 
-    def tokens(params: Mapping[str, Array], n: Array) -> dict[str, Array]:
-        return {"D": _tokens_for(law, params, n, jnp.asarray(target), flops.dense, extra)}
 
-    return _over(draws, tokens, "N", _axis(N, "N", "parameters"), {"D": "tokens"})
+def _needed(
+    law: Law, params: Mapping[str, Array], n: Array, cost: flops.Cost, given: Any
+) -> dict[str, Array]:
+    target, extra = given
+    return {"D": _tokens_for(law, params, n, target, cost, extra)}
 
 
 def _over(
     draws: Draws,
-    best: Callable[[Mapping[str, Array], Array], dict[str, Array]],
+    best: Best,
+    cost: flops.Cost,
+    given: Any,
     along: str,
     at: np.ndarray,
     units: Mapping[str, str],
 ) -> Frontier:
-    with jax.enable_x64(True):
-        each = jax.jit(
-            lambda params, x: jax.lax.map(lambda one: jax.vmap(lambda p: best(p, one))(params), x)
-        )
-        axis = jnp.asarray(at, float)
-        point = {k: jnp.asarray(v, float)[None] for k, v in draws.point.items()}
-        chosen = {k: jnp.asarray(v, float) for k, v in draws.select().items()}
-        first, all_ = each(point, axis), each(chosen, axis)
-        estimate = {k: np.asarray(first[k])[:, 0] for k in units}  # jit hands keys back sorted
-        values = {k: np.asarray(all_[k]).T for k in units}
+    if not callable(cost):
+        raise InputError(f"cost is a function of N and D, e.g. jl.flops.dense; got {cost!r}.")
+
+    def at_sets(sets: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        with jax.enable_x64(True):
+            found = _everywhere(best, draws.law, cost)(sets, at, given)
+        return {k: np.asarray(found[k]).T for k in units}  # jit hands keys back sorted
+
+    found = draws.ask(at_sets)
+    estimate, values = found.estimate, found.values
     lost = np.isnan(next(iter(values.values()))).mean(axis=0)
-    reason = draws.withheld() if len(draws) > 1 else ""
+    leaning = np.any([found.leaning(k) for k in units], axis=0)
+    sure = draws.withheld() if len(draws) > 1 else ""
     withheld = tuple(
-        reason
+        sure
+        or (draws.looseness() if leans else "")
         or (f"{share:.0%} of the draws have no optimum inside the range" if share > TRUST else "")
-        for share in lost
+        for share, leans in zip(lost, leaning, strict=True)
     )
     if {"N_opt", "D_opt"} <= set(estimate):
         estimate["tokens_per_parameter"] = estimate["D_opt"] / estimate["N_opt"]
         values["tokens_per_parameter"] = values["D_opt"] / values["N_opt"]
-    return Frontier(along, at, estimate, values, dict(units), withheld)
+    return Frontier(along, at, estimate, values, dict(units), withheld, draws.source)
+
+
+@lru_cache(maxsize=128)  # one compiled function per law and cost
+def _everywhere(best: Best, law: Law, cost: flops.Cost) -> Callable[..., dict[str, Array]]:
+    """(parameters (draw,), axis (m,), given) -> name -> (m, draw)."""
+
+    def each(params: Mapping[str, Array], at: Array, given: Any) -> dict[str, Array]:
+        over_draws = jax.vmap(lambda p, x: best(law, p, x, cost, given), (0, None))
+        return jax.lax.map(lambda x: over_draws(params, x), at)
+
+    return jax.jit(each)
 
 
 def _tokens(cost: flops.Cost, n: Array, budget: Array) -> Array:
     """D that spends the budget: at once where the cost is affine in D, else by a root."""
     if _is_affine(cost):
-        fixed = cost(n, jnp.zeros_like(n))
-        return (budget - fixed) / (cost(n, jnp.ones_like(n)) - fixed)
+        # The slope as a derivative: a difference of costs would lose it beside a large fixed one.
+        start, ahead = jnp.zeros_like(n), jnp.ones_like(n)
+        fixed, slope = jax.jvp(lambda d: cost(n, d), (start,), (ahead,))
+        return (budget - fixed) / slope
     low, high = (jnp.full_like(n, end) for end in DECADES)
     return jnp.exp(
         root(lambda log_d: jnp.log(cost(n, jnp.exp(log_d))) - jnp.log(budget), low, high)
     )
 
 
+@lru_cache(maxsize=128)
 def _is_affine(cost: flops.Cost) -> bool:
-    with jax.ensure_compile_time_eval():
-        n, d = jnp.asarray(1e9), jnp.asarray([0.0, 1e9, 2e9])
-        first, second, third = (float(cost(n, one)) for one in d)
+    price: Callable[..., Any] = cost  # takes plain numbers as well, which cost no compilation
+    with jax.ensure_compile_time_eval():  # a cost written with jax.numpy is evaluated too
+        first, second, third = (float(price(np.float64(1e9), d)) for d in AFFINE_AT)
     return abs(third - 2 * second + first) <= 1e-6 * abs(third)
 
 
@@ -238,25 +268,26 @@ def _tokens_for(
     n: Array,
     target: Array,
     cost: flops.Cost,
-    given: Mapping[str, Array],
+    given: Mapping[str, Any],
 ) -> Array:
     """D at which the law reaches a target with n parameters; NaN where it never does."""
 
     def gap(log_d: Array) -> Array:
         d = jnp.exp(log_d)
-        values = {**params, **_derived(law, n, d, cost(n, d)), **given}
+        values = {**params, **_derived(law, n, d), **given}
         return jnp.log(law.scalar(values)) - jnp.log(target)
 
     low, high = (jnp.full_like(n, end) for end in DECADES)
     return jnp.exp(root(gap, low, high))
 
 
-def _derived(law: Law, n: Array, d: Array, c: Array) -> dict[str, Array]:
-    values = {"N": n, "D": d, "C": c, "M": d / n}
+def _derived(law: Law, n: Array, d: Array) -> dict[str, Array]:
+    """The inputs that follow: C is the compute of training, whatever the budget pays for."""
+    values = {"N": n, "D": d, "C": flops.dense(n, d), "M": d / n}
     return {k: v for k, v in values.items() if k in law.inputs}
 
 
-def _given(law: Law, given: Mapping[str, Any]) -> dict[str, Array]:
+def _given(law: Law, given: Mapping[str, Any]) -> dict[str, np.ndarray]:
     free = [k for k in law.inputs if k in DERIVED and k not in given]
     if not ({"N", "D"} <= set(free) or {"C", "M"} <= set(free)):
         raise InputError(
@@ -268,7 +299,7 @@ def _given(law: Law, given: Mapping[str, Any]) -> dict[str, Array]:
     unknown = [k for k in given if k not in law.inputs]
     if unknown:
         raise InputError(f"{law.name} has no input {unknown[0]!r}.")
-    return {k: np.asarray(v, float) for k, v in given.items()}  # type: ignore[misc]
+    return {k: check_input(law.inputs[k], v) for k, v in given.items()}
 
 
 def _axis(values: Any, name: str, unit: str) -> np.ndarray:
@@ -276,6 +307,6 @@ def _axis(values: Any, name: str, unit: str) -> np.ndarray:
         axis = np.atleast_1d(np.asarray(values, float))
     except (TypeError, ValueError):
         raise InputError(f"{name} ({unit}) must be numbers, got {values!r}.") from None
-    if axis.ndim != 1 or not np.isfinite(axis).all() or (axis <= 0).any():
+    if axis.ndim != 1 or not axis.size or not np.isfinite(axis).all() or (axis <= 0).any():
         raise InputError(f"{name} ({unit}) must be finite numbers above zero, got {values!r}.")
     return axis

@@ -1,8 +1,37 @@
-"""Intervals from draws."""
+"""Intervals from draws, and whether one may be given."""
+
+from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
 from jaxlaws._errors import InputError
+
+LEAN = 0.1  # share of its standard error by which an answer may depend on what is left open
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What draws say about something at points or budgets (m,).
+
+    Attributes:
+        estimate: Name -> (m,) at the estimate.
+        values: Name -> (draw, m) at every good draw.
+        slopes: Name -> (k, m) change along each direction that the runs leave open, per unit of z,
+            which is a standard deviation of what the literature finds.
+        errors: Name -> (m,) standard error from all that they do not leave open.
+    """
+
+    estimate: dict[str, np.ndarray]
+    values: dict[str, np.ndarray]
+    slopes: dict[str, np.ndarray]
+    errors: dict[str, np.ndarray]
+
+    def leaning(self, name: str) -> np.ndarray:
+        """(m,) whether an answer depends on what the runs leave open."""
+        if len(self.values[name]) < 2:  # no draws, and no interval anyway
+            return np.zeros(self.estimate[name].shape, bool)
+        return (np.abs(self.slopes[name]) > LEAN * self.errors[name][None]).any(axis=0)
 
 
 def interval(
@@ -17,8 +46,6 @@ def interval(
         estimate: The estimate.
         jack: (unit,) leave-one-out estimates, for "bca".
     """
-    from scipy.stats import norm
-
     tail = np.array([(1 - prob) / 2, (1 + prob) / 2])
     if kind == "percentile":
         low, high = np.quantile(values, tail)
@@ -26,11 +53,13 @@ def interval(
         high, low = 2 * estimate - np.quantile(values, tail)
     elif kind == "bca" and jack is not None:
         below = np.clip(np.mean(values < estimate), 1 / len(values), 1 - 1 / len(values))
-        bias = norm.ppf(below)
+        normal = NormalDist()
+        bias = normal.inv_cdf(below)
         spread = jack.mean() - jack
         skew = np.sum(spread**3) / (6 * np.maximum(np.sum(spread**2) ** 1.5, 1e-300))
-        z = bias + norm.ppf(tail)
-        low, high = np.quantile(values, norm.cdf(bias + z / (1 - skew * z)))
+        z = bias + np.array([normal.inv_cdf(p) for p in tail])
+        ends = [normal.cdf(at) for at in bias + z / (1 - skew * z)]
+        low, high = np.quantile(values, ends)
     else:
         raise InputError(f'kind must be "percentile", "basic" or "bca"; got {kind!r}.')
     return float(low), float(high)

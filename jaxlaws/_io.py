@@ -140,6 +140,8 @@ def to_json(result: Fit | Draws | Prediction | Frontier, prob: float = 0.9) -> d
             "draws": len(result),
             "refits": _counts(result.status),
             "withheld": frame.attrs["withheld"],
+            "loose": frame.attrs["loose"],
+            "restless": result.restless(),
             "prob": prob,
         }
     else:
@@ -192,6 +194,7 @@ def _pack_fit(fit: Fit, arrays: Arrays) -> dict[str, Any]:
             "inputs": list(runs.inputs),
             "groups": list(runs.groups),
             "rows": [_label(row) for row in runs.rows],
+            "columns": {k: list(v) for k, v in runs.columns},
         },
         "objective": {"label": objective.label, **settings},
         "space": fit.space,
@@ -199,6 +202,7 @@ def _pack_fit(fit: Fit, arrays: Arrays) -> dict[str, Any]:
         "solver": asdict(fit.solver),
         "starts": _counts(fit.solution.status),
         "status": fit.status,
+        "condition": _plain(fit.condition),
         "value": fit.value,
         "at_bound": list(fit.at_bound),
         "dead": list(fit.dead),
@@ -217,6 +221,7 @@ def _pack_draws(draws: Draws, arrays: Arrays) -> dict[str, Any]:
         "count": len(draws),
         "refits": _counts(draws.status),
         "solved": draws.solution is not None,
+        "lowered": draws.lowered,
     }
 
 
@@ -249,6 +254,7 @@ def _unpack_fit(law: Law, saved: Mapping[str, Any], arrays: Arrays) -> Fit:
         groups=tuple(about["groups"]),
         rows=tuple(about["rows"]),
         name=about["name"],
+        columns=tuple((k, tuple(v)) for k, v in about["columns"].items()),
     )
     settings = dict(saved["objective"])
     objective: Objective = OBJECTIVES[settings.pop("label")](**settings)
@@ -265,6 +271,7 @@ def _unpack_fit(law: Law, saved: Mapping[str, Any], arrays: Arrays) -> Fit:
         solution=_solution(arrays, "fit"),
         minima=arrays["fit/minima"],
         status=saved["status"],
+        condition=math.inf if saved["condition"] is None else saved["condition"],
         at_bound=tuple(saved["at_bound"]),
         dead=tuple(saved["dead"]),
         problem=problem,
@@ -298,13 +305,13 @@ def _unpack_draws(law: Law, saved: Mapping[str, Any], arrays: Arrays, fit: Fit |
         space=saved["space"],
         noise=arrays["draws/noise"],
         solution=_solution(arrays, "draws") if saved["solved"] else None,
+        lowered=saved["lowered"],
         fit=fit,
     )
 
 
-def _parameters(law: Law, arrays: Arrays, part: str) -> dict[str, jax.Array]:
-    with jax.enable_x64(True):  # else float64 would be cut to float32
-        return {name: jnp.asarray(arrays[f"{part}/{name}"]) for name in law.params}
+def _parameters(law: Law, arrays: Arrays, part: str) -> dict[str, Any]:
+    return {name: arrays[f"{part}/{name}"] for name in law.params}
 
 
 def _solution(arrays: Arrays, part: str) -> Solution:

@@ -82,18 +82,17 @@ class Optima:
         residual = y - np.log(point["coefficient"]) - point["exponent"] * np.log(self.C)
         residual = residual[np.isfinite(residual)]
         spent = np.sqrt(len(residual) / (len(residual) - 2)) if len(residual) > 2 else 0.0
-        with jax.enable_x64(True):
-            return Draws(
-                law=chosen,
-                params={k: jnp.asarray(np.where(good, v, np.nan)) for k, v in many.items()},
-                point={k: jnp.asarray(v) for k, v in point.items()},
-                status=np.where(good, CONVERGED, NOT_FINITE),
-                origin="; ".join([f"{of}_opt by {self.origin}", *self.notes]),
-                space="log",
-                noise=(residual - residual.mean()) * spent,
-                failure="fewer budgets than a line needs have an optimum inside their sizes; "
-                "sample sizes on both sides of the optimum, or add budgets.",
-            )
+        return Draws(
+            law=chosen,
+            params={k: np.where(good, v, np.nan) for k, v in many.items()},
+            point=point,
+            status=np.where(good, CONVERGED, NOT_FINITE),
+            origin="; ".join([f"{of}_opt by {self.origin}", *self.notes]),
+            space="log",
+            noise=(residual - residual.mean()) * spent,
+            failure="fewer budgets than a line needs have an optimum inside their sizes; "
+            "sample sizes on both sides of the optimum, or add budgets.",
+        )
 
     def frontier(self) -> Frontier:
         """The optima as a frontier over C, for its table and its plots."""
@@ -108,7 +107,7 @@ class Optima:
             f"C = {c:.3g} has an optimum inside in {share:.0%} of the draws" if out else ""
             for c, share, out in zip(self.C, self.inside, gone, strict=True)
         )
-        return Frontier("C", self.C, estimate, values, units, withheld)
+        return Frontier("C", self.C, estimate, values, units, withheld, self.origin)
 
     def frame(self, prob: float = 0.9) -> pd.DataFrame:
         """One row per budget: N, D, loss and D/N with intervals, and the share of draws inside.

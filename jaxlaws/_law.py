@@ -6,7 +6,7 @@ import re
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -55,6 +55,8 @@ class Law:
     def __call__(self, *args: Any, **kwargs: Any) -> Array:
         """Evaluate the law; inputs and parameters broadcast against each other.
 
+        Where an input lies outside its support the value is NaN, never a plausible number.
+
         Raises:
             TypeError: An input or parameter is missing, unknown, or given twice.
         """
@@ -76,7 +78,7 @@ class Law:
         missing = [name for name in names if name not in given]
         if missing:
             raise TypeError(f"{self.name} needs {', '.join(missing)} as well.")
-        arrays = [jnp.asarray(given[name]) for name in names]
+        arrays = [_real(given[name]) for name in names]
         cores = [len((self.inputs.get(name) or self.params[name]).size) for name in names]
         lead = max(v.ndim - core for v, core in zip(arrays, cores, strict=True))
         # Equal ranks first: a user may have told JAX to refuse silent rank promotion.
@@ -95,8 +97,14 @@ class Law:
             "(" + ",".join(f"{n}_{i}" for i in range(len(size))) + ")"
             for n, size in zip(names, sizes, strict=True)
         ]
+
+        def one(*values: Array) -> Array:
+            given = dict(zip(names, values, strict=True))
+            inside = [v.support.holds(given[name]) for name, v in self.inputs.items()]
+            return jnp.where(jnp.stack(inside).all(), self.scalar(given), jnp.nan)
+
         return jnp.vectorize(
-            lambda *values: self.scalar(dict(zip(names, values, strict=True))),
+            one,
             signature=",".join(cores) + "->()",
         )
 
@@ -144,16 +152,7 @@ class Law:
                 raise ValueError(
                     f"{self.name}.fix: {name} must be {self.params[name].support}, got {value}."
                 )
-        fn = self.fn
-        shown = ", ".join(f"{k}={_short(v)}" for k, v in values.items())
-        values = {k: np.asarray(v, float) for k, v in values.items()}
-        plain = {k: v.tolist() for k, v in values.items()}
-        return self._variant(
-            f"{self.name}[{shown}]",
-            lambda *a, **k: fn(*a, **k, **values),
-            drop=values,
-            step=("fix", plain),
-        )
+        return _fixed(self, tuple((k, _frozen(v)) for k, v in values.items()))
 
     def tie(self, **pairs: str) -> "Law":
         """The law with some parameters equal to others: ``tie(beta="alpha")``.
@@ -166,14 +165,7 @@ class Law:
         self._check_params({leader: 0 for leader in pairs.values()}, "tie")
         if clash := [name for name, leader in pairs.items() if leader in pairs]:
             raise ValueError(f"{self.name}.tie: {clash[0]} is tied to a parameter tied itself.")
-        fn = self.fn
-        shown = ", ".join(f"{k}={v}" for k, v in pairs.items())
-        return self._variant(
-            f"{self.name}[{shown}]",
-            lambda *a, **k: fn(*a, **k, **{n: k[leader] for n, leader in pairs.items()}),
-            drop=pairs,
-            step=("tie", dict(pairs)),
-        )
+        return _tied(self, tuple(pairs.items()))
 
     def per_group(self, *names: str, groups: int) -> "Law":
         """The law with some parameters of their own for each group of runs.
@@ -190,28 +182,7 @@ class Law:
         sized = [name for name in names if self.params[name].size]
         if sized:
             raise ValueError(f"{self.name}.per_group: {sized[0]} has a size already.")
-        fn = self.fn
-
-        def grouped(*args: Array, **params: Array) -> Array:
-            *inputs, group = args
-            own = {name: params[name][group.astype(int)] for name in names}
-            return fn(*inputs, **{**params, **own})
-
-        params = {
-            name: replace(p, size=(groups,)) if name in names else p
-            for name, p in self.params.items()
-        }
-        return replace(
-            self,
-            name=f"{self.name}[{', '.join(names)} per group]",
-            fn=grouped,
-            inputs=MappingProxyType(
-                {**self.inputs, "group": Variable("group", real, name="group")}
-            ),
-            params=MappingProxyType(params),
-            constants=MappingProxyType({}),
-            recipe=self._step("per_group", {"names": list(names), "groups": groups}),
-        )
+        return _grouped(self, names, groups)
 
     def then(self, second: "Law", *, name: str = "", source: str = "") -> "Law":
         """The chain of two laws: what this one predicts is the second one's only input.
@@ -252,26 +223,6 @@ class Law:
             recipe=(("law", name or f"{self.name}.then({second.name})"),),
         )
 
-    def _step(self, verb: str, details: Any) -> tuple[tuple[str, Any], ...]:
-        return (*self.recipe, (verb, details))
-
-    def _variant(
-        self,
-        name: str,
-        fn: Callable[..., Array],
-        drop: Mapping[str, Any],
-        step: tuple[str, Any],
-    ) -> "Law":
-        keep = {k: p for k, p in self.params.items() if k not in drop}
-        return replace(
-            self,
-            name=name,
-            fn=fn,
-            params=MappingProxyType(keep),
-            constants=MappingProxyType({}),
-            recipe=self._step(*step),
-        )
-
     def _check_params(self, names: Mapping[str, Any], verb: str) -> None:
         for name in names:
             if name not in self.params:
@@ -284,6 +235,75 @@ class Law:
         inputs = ", ".join(f"{n} [{v.unit}]" for n, v in self.inputs.items())
         params = ", ".join(self.params)
         return f"{self.name}({inputs}; {params}) -> {self.target.name} [{self.target.unit}]"
+
+
+# Variants are made once, so that asking for the same one again finds its compiled code.
+
+
+@lru_cache(maxsize=512)
+def _fixed(law: Law, values: tuple[tuple[str, Any], ...]) -> Law:
+    fn = law.fn
+    held = {k: np.asarray(v, float) for k, v in values}
+    return _variant(
+        law,
+        ", ".join(f"{k}={_short(v)}" for k, v in held.items()),
+        lambda *a, **k: fn(*a, **k, **{name: jnp.asarray(v) for name, v in held.items()}),
+        drop=held,
+        step=("fix", {k: v.tolist() for k, v in held.items()}),
+    )
+
+
+@lru_cache(maxsize=512)
+def _tied(law: Law, pairs: tuple[tuple[str, str], ...]) -> Law:
+    fn = law.fn
+    return _variant(
+        law,
+        ", ".join(f"{k}={v}" for k, v in pairs),
+        lambda *a, **k: fn(*a, **k, **{name: k[leader] for name, leader in pairs}),
+        drop=dict(pairs),
+        step=("tie", dict(pairs)),
+    )
+
+
+@lru_cache(maxsize=512)
+def _grouped(law: Law, names: tuple[str, ...], groups: int) -> Law:
+    fn = law.fn
+
+    def grouped(*args: Array, **params: Array) -> Array:
+        *inputs, group = args
+        own = {name: params[name][group.astype(int)] for name in names}
+        return fn(*inputs, **{**params, **own})
+
+    params = {
+        name: replace(p, size=(groups,)) if name in names else p for name, p in law.params.items()
+    }
+    return replace(
+        law,
+        name=f"{law.name}[{', '.join(names)} per group]",
+        fn=grouped,
+        inputs=MappingProxyType({**law.inputs, "group": Variable("group", real, name="group")}),
+        params=MappingProxyType(params),
+        constants=MappingProxyType({}),
+        recipe=(*law.recipe, ("per_group", {"names": list(names), "groups": groups})),
+    )
+
+
+def _variant(
+    law: Law,
+    shown: str,
+    fn: Callable[..., Array],
+    drop: Mapping[str, Any],
+    step: tuple[str, Any],
+) -> Law:
+    keep = {k: p for k, p in law.params.items() if k not in drop}
+    return replace(
+        law,
+        name=f"{law.name}[{shown}]",
+        fn=fn,
+        params=MappingProxyType(keep),
+        constants=MappingProxyType({}),
+        recipe=(*law.recipe, step),
+    )
 
 
 def law(
@@ -359,8 +379,22 @@ def _schema(hint: Any, wanted: type) -> Any:
     return None
 
 
+def _real(value: Any) -> Array:
+    """A value as floating numbers: a whole number of tokens does not fit an int32."""
+    if isinstance(value, int):
+        return jnp.asarray(float(value))
+    kind = getattr(value, "dtype", type(value))
+    return jnp.asarray(value, None if jnp.issubdtype(kind, jnp.floating) else float)
+
+
+def _frozen(value: Any) -> Any:
+    """Numbers as a nested tuple, which can be a key."""
+    value = np.asarray(value, float).tolist()
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
 def _flat(value: Any) -> list[float]:
-    return [float(v) for v in jnp.ravel(jnp.asarray(value))]
+    return [float(v) for v in np.ravel(np.asarray(value, float))]
 
 
 def _short(value: Any) -> str:

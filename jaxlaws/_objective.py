@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol, dataclass_transform
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 SPACES = ("log", "natural", "logit")
@@ -65,10 +66,9 @@ class Huber:
         """Delta grows to three spreads."""
         return max(1.0, 3 * spread / float(self.delta))
 
-    def linear_share(self, residual: Array, weight: Array) -> Array:
+    def linear_share(self, residual: np.ndarray, weight: np.ndarray) -> float:
         """Weighted share of residuals beyond delta."""
-        beyond = (jnp.abs(residual) > self.delta).astype(weight.dtype)
-        return jnp.sum(weight * beyond) / jnp.sum(weight)
+        return float(np.average(np.abs(residual) > self.delta, weights=weight))
 
 
 @_register

@@ -18,11 +18,14 @@ from jax.extend import core
 
 from jaxlaws._law import Law
 
+LOG_ZERO = -1e15  # logarithm of zero: its powers vanish, with all their derivatives
+
 
 def scalar_in_logs(law: Law) -> Callable[[Mapping[str, Array]], Array]:
     """The law's scalar function of everything by name, rewritten."""
     kinds: dict[str, Any] = {**law.inputs, **law.params}
     positive = {name for name, kind in kinds.items() if kind.support.lower >= 0}
+    nonzero = {name for name in positive if kinds[name].support.name == "positive"}
 
     def evaluate(values: Mapping[str, Array]) -> Array:
         names = list(kinds)
@@ -30,7 +33,10 @@ def scalar_in_logs(law: Law) -> Callable[[Mapping[str, Array]], Array]:
         traced = jax.make_jaxpr(lambda *flat: law.scalar(dict(zip(names, flat, strict=True))))(
             *given
         )
-        nodes = [_Node(v, name in positive) for v, name in zip(given, names, strict=True)]
+        nodes = [
+            _Node(v, name in positive, nonzero=name in nonzero)
+            for v, name in zip(given, names, strict=True)
+        ]
         return _run(traced.jaxpr, traced.consts, nodes)[0].value
 
     return evaluate
@@ -39,8 +45,11 @@ def scalar_in_logs(law: Law) -> Callable[[Mapping[str, Array]], Array]:
 class _Node:
     """A value, or the logarithm of one, or both; each is computed when first asked for."""
 
-    def __init__(self, value: Any = None, positive: bool = False, log: Any = None) -> None:
+    def __init__(
+        self, value: Any = None, positive: bool = False, log: Any = None, nonzero: bool = False
+    ) -> None:
         self.given, self.positive, self.given_log = value, positive, log
+        self.nonzero = nonzero
 
     @property
     def is_power(self) -> bool:
@@ -55,7 +64,7 @@ class _Node:
     @property
     def log(self) -> Any:
         if self.given_log is None:
-            self.given_log = jnp.log(self.given)
+            self.given_log = jnp.log(self.given) if self.nonzero else _log(self.given)
         elif callable(self.given_log):
             self.given_log = self.given_log()
         return self.given_log
@@ -67,7 +76,8 @@ def _run(jaxpr: core.Jaxpr, consts: Any, args: list[_Node]) -> list[_Node]:
 
     def read(atom: Any) -> _Node:
         if isinstance(atom, core.Literal):
-            return _Node(atom.val, bool(jnp.ndim(atom.val) == 0 and atom.val > 0))
+            above = bool(jnp.ndim(atom.val) == 0 and atom.val > 0)
+            return _Node(atom.val, above, nonzero=above)
         return known[atom]
 
     for equation in jaxpr.eqns:
@@ -79,15 +89,23 @@ def _run(jaxpr: core.Jaxpr, consts: Any, args: list[_Node]) -> list[_Node]:
             node.positive for node in (nodes[:1] if name == "pow" else nodes)
         ):
             out = [_positive(name, *nodes)]
+        elif name == "exp":  # its logarithm is known where it underflows
+            out = [_Node(positive=True, log=nodes[0].value)]
         else:
             params = equation.primitive.get_bind_params(equation.params)
             found = equation.primitive.bind(*(node.value for node in nodes), **params)
-            sums = name in ("add", "exp", "max", "min", "convert_element_type", "broadcast_in_dim")
-            sign = name == "exp" or (sums and all(node.positive for node in nodes))
+            sums = name in ("add", "max", "min", "convert_element_type", "broadcast_in_dim")
+            sign = sums and all(node.positive for node in nodes)
             many = equation.primitive.multiple_results
             out = [_Node(v, sign) for v in (found if many else [found])]
         known.update(zip(equation.outvars, out, strict=True))
     return [read(atom) for atom in jaxpr.outvars]
+
+
+def _log(value: Any) -> Any:
+    """The logarithm of what may be zero; NaN stays NaN."""
+    zero = value == 0
+    return jnp.where(zero, LOG_ZERO, jnp.log(jnp.where(zero, 1.0, value)))
 
 
 def _positive(name: str, x: _Node, y: _Node) -> _Node:

@@ -6,16 +6,15 @@ from functools import lru_cache
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jax import Array
 
 from jaxlaws._draws import Draws
-from jaxlaws._errors import InputError
 from jaxlaws._interval import check_prob
 from jaxlaws._law import Law
 from jaxlaws._objective import from_space, to_space
+from jaxlaws._points import check_points
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +31,7 @@ class Prediction:
         withheld: Why no interval may be given; empty when it may.
         reach: (m,) how many times beyond the largest (below the smallest) fitted value the most
             extreme input lies; 1 inside the data; NaN where no data belong to the draws.
+        source: The law, and the runs or constants it is known from, in words.
     """
 
     points: Mapping[str, np.ndarray]
@@ -42,6 +42,7 @@ class Prediction:
     name: str
     withheld: str
     reach: np.ndarray
+    source: str
 
     def frame(self, prob: float = 0.9) -> pd.DataFrame:
         """One row per point: inputs, estimate, the law's band, the new run's interval, reach.
@@ -64,9 +65,10 @@ class Prediction:
 
     def __repr__(self) -> str:
         frame = self.frame()
-        head = f"{self.name} [{self.unit}], 90 % intervals of the law and of a new run"
+        head = f"{self.source}: {self.name} [{self.unit}], "
+        head += "90 % intervals of the law and of a new run"
         if self.withheld:
-            head = f"{self.name} [{self.unit}], no intervals: {self.withheld}"
+            head = f"{self.source}: {self.name} [{self.unit}], no intervals: {self.withheld}"
             frame = frame.dropna(axis=1, how="all")
         return f"{head}\n{frame.to_string(index=False, float_format='{:.5g}'.format)}"
 
@@ -92,75 +94,54 @@ def predict(draws: Draws, *, key: Array | None = None, **inputs: Any) -> Predict
     1.921
     """
     law = draws.law
-    points = check_points(draws, inputs)
-    with jax.enable_x64(True):
-        arrays = {k: jnp.asarray(v, float) for k, v in points.items()}
-        at = _over_draws(law)
-        point = {k: jnp.asarray(v, float)[None] for k, v in draws.point.items()}
-        estimate = np.asarray(at(point, arrays))[0]
-        chosen = {k: jnp.asarray(v, float) for k, v in draws.select().items()}
-        mean = np.asarray(at(chosen, arrays))
-        key = jax.random.key(1) if key is None else key
-        pick = np.asarray(jax.random.randint(key, mean.shape, 0, len(draws.noise)))
-        middle = to_space(jnp.asarray(mean), draws.space)
-        run = np.asarray(from_space(middle + draws.noise[pick], draws.space))
+    points = check_points(law, inputs)
+    key = jax.random.key(1) if key is None else key
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    m = len(next(iter(points.values())))
+    pool = np.broadcast_to(draws.noise, (len(draws), draws.noise.shape[-1]))
+    pick = rng.integers(pool.shape[1], size=(len(draws), m))
+    noise = np.take_along_axis(pool, pick, axis=1)
+
+    def at_sets(sets: Mapping[str, np.ndarray]) -> Mapping[str, Array]:
+        before = len(next(iter(sets.values()))) - len(draws)  # no draws, so without noise
+        with jax.enable_x64(True):
+            return _everywhere(law, draws.space)(
+                sets, points, np.concatenate([np.zeros((before, m)), noise])
+            )
+
+    found = draws.ask(at_sets)
+    lost = float(np.mean(np.isnan(found.values["law"]).any(axis=1)))
+    reasons = (
+        draws.withheld() if len(draws) > 1 else "",
+        draws.looseness() if found.leaning("law").any() else "",
+        f"{law.name} gives no number for {lost:.1%} of the draws" if lost else "",
+    )
+    low, high = law.target.support.lower, law.target.support.upper
     return Prediction(
         points=points,
-        estimate=estimate,
-        mean=mean,
-        run=run,
+        estimate=found.estimate["law"],
+        mean=found.values["law"],
+        run=np.clip(found.values["run"], low, high),  # noise must not carry a share beyond one
         unit=law.target.unit,
         name=law.target.name,
-        withheld=draws.withheld() if len(draws) > 1 else "",
+        withheld=next(filter(None, reasons), ""),
         reach=_reach(draws, points),
+        source=draws.source,
     )
 
 
-def check_points(draws: Draws, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The inputs as arrays of equal length, after every check against the law.
-
-    Raises:
-        InputError: An input is missing, unknown, not a finite number, or outside its support.
-    """
-    law = draws.law
-    for name in inputs:
-        if name not in law.inputs:
-            raise InputError(f"{law.name} has no input {name!r}; it takes {', '.join(law.inputs)}.")
-    missing = [name for name in law.inputs if name not in inputs]
-    if missing:
-        raise InputError(
-            f"{law.name} needs {', '.join(missing)} as well; it takes {', '.join(law.inputs)}."
-        )
-    arrays = {}
-    for name, variable in law.inputs.items():
-        try:
-            value = np.asarray(inputs[name], float)
-        except (TypeError, ValueError):
-            raise InputError(f"{name} must be a number, got {inputs[name]!r}.") from None
-        low = value <= 0 if variable.support.name == "positive" else value < variable.support.lower
-        if not np.isfinite(value).all() or low.any() or (value > variable.support.upper).any():
-            raise InputError(
-                f"{name} ({variable.unit}) must be finite and {variable.support}, got {value}."
-            )
-        arrays[name] = value
-    cores = {k: len(v.size) for k, v in law.inputs.items()}
-    lead = np.broadcast_shapes(*(v.shape[: v.ndim - cores[k]] for k, v in arrays.items()))
-    if len(lead) > 1:
-        raise InputError(f"Points are given along one axis; got shape {lead}.")
-    m = lead[0] if lead else 1
-    return {
-        k: np.broadcast_to(v, (m, *v.shape[v.ndim - cores[k] :])).copy()
-        if cores[k]
-        else np.broadcast_to(v, (m,)).copy()
-        for k, v in arrays.items()
-    }
-
-
-@lru_cache(maxsize=128)  # one compiled function per law
-def _over_draws(law: Law) -> Callable[..., Array]:
-    """(draws, points) -> (draw, m)."""
+@lru_cache(maxsize=128)  # one compiled function per law and space
+def _everywhere(law: Law, space: str) -> Callable[..., dict[str, Array]]:
+    """(parameters (set,), points (m,), noise (set, m)) -> the law and a new run, (set, m)."""
     at_points = jax.vmap(lambda p, x: law.scalar({**x, **p}), (None, 0))
-    return jax.jit(jax.vmap(at_points, (0, None)))
+
+    def each(
+        params: Mapping[str, Array], points: Mapping[str, Array], noise: Array
+    ) -> dict[str, Array]:
+        mean = jax.vmap(at_points, (0, None))(params, points)
+        return {"law": mean, "run": from_space(to_space(mean, space) + noise, space)}
+
+    return jax.jit(each)
 
 
 def _reach(draws: Draws, points: Mapping[str, np.ndarray]) -> np.ndarray:

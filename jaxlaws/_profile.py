@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxlaws._fit import AGREE, Fit
+from jaxlaws._fit import Fit
 from jaxlaws._objective import Objective
 from jaxlaws._risk import minimise
+from jaxlaws._search import AGREE, widening
 from jaxlaws._solver import CONVERGED, STALLED, Solution
 
 NARROWEST = 1e-3  # first step of a profile's grid away from the minimum, in z
@@ -132,8 +133,7 @@ def pinned(fit: Fit, coordinate: Any, at: Any, key: Array | None = None) -> Solu
     elsewhere = layout.alive(layout.random_starts(seed, SPREAD))
     near = fit.minima[:MINIMA]
     starts = np.concatenate([near, near[:1], elsewhere])
-    spread = float(np.std(problem.target[0][problem.weight[0] > 0]))
-    widen = np.full(len(starts), fit.objective.widening(spread))
+    widen = np.full(len(starts), widening(problem))
     widen[: len(near)] = 1.0
     best = solve(np.repeat(starts[:, None], total, axis=1), widen)
     order = np.lexsort((at, held[1]))

@@ -9,17 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxlaws._fit import AGREE, Fit
+from jaxlaws._fit import Fit
 from jaxlaws._risk import Row, grow, minimise, objective_of
+from jaxlaws._search import AGREE, take_lower, widening
 from jaxlaws._solver import CONVERGED, Solution
 
-PROBE = 128  # refits that are tried from other starts before all of them are
-POOL = 48  # ends of other refits that a refit may be restarted from
-TRIES = 2  # members of the pool that each refit is restarted from in a round
-ROUNDS = 5  # at most so many rounds of restarts
+PROBE = 128  # refits that are restarted before all of them, where the fit has a single minimum
+POOL = 64  # ends of other refits that a refit may be restarted from
+BLOCK = 256  # refits whose risks are looked up in one compiled call
+ROUNDS = 32  # at most so many rounds of restarts
+QUIET = 2  # rounds in a row without gain that end the restarts of all refits
+ENOUGH = 5e-4  # a round that lowers no more than this share of the refits is without gain
+AGAIN = (30.0, 300.0)  # annealing of the restarts from a refit's own end, round by round
 RESCUES = (30.0, 1.0, 1000.0, 1.0)  # annealing of the tries to end refits that are no minima
-ENOUGH = 1e-3  # restarts stop when they improve no more than this share of the refits
-TINY = 1e-12  # values this close to zero are all exact fits
 
 
 def refit(
@@ -27,32 +29,43 @@ def refit(
     ids: np.ndarray,
     table: Callable[[np.ndarray], tuple[Any, Any, Any]],
     progress: Callable[[int, int], None] | None = None,
-) -> Solution:
+) -> tuple[Solution, float]:
     """Minimise every resample, restarting from elsewhere as long as that pays.
 
-    Every refit starts at the fit's lowest minimum. Then a probe of them is restarted from the ends
-    of other refits, from ends of the fit's own starts, and afresh; where that finds lower minima,
-    all are restarted, round by round.
+    Every refit starts at the fit's lowest minimum. Where the fit's own starts found no other
+    minimum, a probe of the refits is restarted, and all are only if that finds lower minima; where
+    they did, all are restarted until two rounds in a row find nothing. A round restarts a refit
+    from its own end through a widened objective, from the end of the refit that suits it best, and
+    afresh.
 
     Args:
         fit: The fit whose minima are the first starts.
         ids: (r,) numbers of the resamples.
         table: Numbers -> weight, target, data set, as `minimise` takes it.
         progress: Called with (done, total).
+
+    Returns:
+        The lowest end of every refit, and the share of refits that the last round still lowered.
     """
     solve = partial(minimise, fit.problem, fit.solver, table=table)
     total = len(ids)
     best = solve(np.tile(fit.minima[0], (total, 1)), ids, progress=progress)
     _rescue(fit, best, ids, solve)
-    probe = np.linspace(0, total - 1, min(total, PROBE)).astype(int)
-    for round_ in range(ROUNDS):
-        where = probe if round_ == 0 else np.arange(total)
-        starts, wide, owner = _elsewhere(fit, best, ids, where, table, round_)
-        better = _improve(fit, best, solve(starts, ids[owner], widen=wide), owner)
-        if better[where].mean() <= ENOUGH:
+    probing = len(fit.minima) == 1
+    where = np.linspace(0, total - 1, min(total, PROBE)).astype(int)
+    quiet, gain = 0, 0.0
+    for number in range(ROUNDS):
+        where = where if probing else np.arange(total)
+        starts, wide, owner = _elsewhere(fit, best, ids, where, table, number)
+        again = solve(starts, ids[owner], widen=wide)
+        better = take_lower(best, again, owner, AGREE[fit.problem.dtype])
+        gain = float(better[where].mean())
+        quiet = quiet + 1 if gain <= ENOUGH else 0
+        if quiet == (1 if probing else QUIET):
             break
+        probing = False
     _rescue(fit, best, ids, solve)
-    return best
+    return best, gain
 
 
 def _rescue(fit: Fit, best: Solution, ids: np.ndarray, solve: Callable[..., Solution]) -> None:
@@ -65,28 +78,8 @@ def _rescue(fit: Fit, best: Solution, ids: np.ndarray, solve: Callable[..., Solu
         lost = np.flatnonzero(best.status != CONVERGED)
         if not len(lost):
             return
-        again = solve(best.z[lost], ids[lost], widen=min(widen, _widening(fit)))
-        _improve(fit, best, again, lost)
-
-
-def _improve(fit: Fit, best: Solution, again: Solution, owner: np.ndarray) -> np.ndarray:
-    """Take the better of two ends for each resample, in place; (r,) which have a lower value."""
-    agree = AGREE[fit.problem.dtype]
-    better = np.zeros(len(best.value), bool)
-    for t in np.argsort(-again.value):  # the lowest is written last
-        i = owner[t]
-        gain = again.value[t] < best.value[i] * (1 - agree) - TINY
-        level = again.value[t] <= best.value[i] * (1 + agree) + TINY
-        rescued = best.status[i] != CONVERGED and again.status[t] == CONVERGED
-        if gain or (rescued and level):
-            better[i] |= gain
-            for leaf, new in zip(best, again, strict=True):
-                leaf[i] = new[t]
-    return better
-
-
-def _widening(fit: Fit) -> float:
-    return fit.objective.widening(float(np.std(fit.problem.target[0])))
+        again = solve(best.z[lost], ids[lost], widen=min(widen, widening(fit.problem)))
+        take_lower(best, again, lost, AGREE[fit.problem.dtype])
 
 
 def _elsewhere(
@@ -95,22 +88,18 @@ def _elsewhere(
     ids: np.ndarray,
     where: np.ndarray,
     table: Callable[[np.ndarray], tuple[Any, Any, Any]],
-    round_: int,
+    number: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Starts (t, p), their annealing (t,), and the resample (t,) that each is for."""
-    rng = np.random.default_rng(round_)
-    ends = best.z[rng.choice(len(best.value), min(POOL, len(best.value)), replace=False)]
-    pool = np.concatenate([fit.minima, ends])
-    chosen, owner = _promising(fit, pool, ids, where, table)
-    wide = np.ones(len(chosen))
-    own = fit.solution.z[rng.integers(len(fit.solution.z), size=len(where))]
+    """Starts (t, p), their annealing (t,), and the refit (t,) that each is for."""
+    ends = np.random.default_rng(number).choice(len(best.value), min(POOL, len(best.value)), False)
+    own = best.z[where]
+    other = _promising(fit, np.concatenate([fit.minima, best.z[ends]]), ids, where, table)
     layout = fit.problem.layout
-    fresh = layout.alive(layout.random_starts(round_ + 1, len(where)))
-    return (
-        np.concatenate([chosen, own, fresh]),
-        np.concatenate([wide, np.ones(len(where)), np.full(len(where), _widening(fit))]),
-        np.concatenate([owner, where, where]),
-    )
+    fresh = layout.alive(layout.random_starts(number + 1, len(where)))
+    full = widening(fit.problem)
+    again = AGAIN[number % len(AGAIN)]
+    wide = np.repeat([min(again, full), 1.0, full], len(where))
+    return np.concatenate([own, other, fresh]), wide, np.tile(where, 3)
 
 
 def _promising(
@@ -119,16 +108,15 @@ def _promising(
     ids: np.ndarray,
     where: np.ndarray,
     table: Callable[[np.ndarray], tuple[Any, Any, Any]],
-) -> tuple[np.ndarray, np.ndarray]:
-    """For each resample the members of the pool with the lowest risk on it; and whose they are."""
+) -> np.ndarray:
+    """For each refit the member (p,) of the pool (k, p) with the lowest risk on its resample."""
     problem = fit.problem
-    starts, owner = [], []
-    block = 256
+    found = []
     dtype = np.dtype(problem.dtype)
     with jax.enable_x64(problem.dtype == "float64"):
-        for begin in range(0, len(where), block):
-            part = where[begin : begin + block]
-            weight, target, data = table(grow(ids[part], block))
+        for begin in range(0, len(where), BLOCK):
+            part = where[begin : begin + BLOCK]
+            weight, target, data = table(grow(ids[part], BLOCK))
             if target is None:
                 target = problem.target[data]
             row = Row(
@@ -143,10 +131,8 @@ def _promising(
                 row,
             )
             values = np.nan_to_num(np.asarray(values)[: len(part)], nan=np.inf)
-            order = np.argsort(values, axis=1)[:, :TRIES]
-            starts.append(pool[order].reshape(-1, pool.shape[1]))
-            owner.append(np.repeat(part, order.shape[1]))
-    return np.concatenate(starts), np.concatenate(owner)
+            found.append(pool[values.argmin(axis=1)])
+    return np.concatenate(found)
 
 
 @partial(jax.jit, static_argnames="risk")

@@ -33,7 +33,9 @@ class Sample(NamedTuple):
 class Resampler(Protocol):
     """A way to make resamples."""
 
-    def draw(self, key: Array, ids: np.ndarray, sample: Sample) -> tuple[Array, Array | None]:
+    def draw(
+        self, key: Array, ids: np.ndarray, sample: Sample
+    ) -> tuple[Array | np.ndarray, Array | None]:
         """Weights (r, n) and targets (r, n), or None for the measured ones, of draws ids (r,)."""
 
 
@@ -43,12 +45,10 @@ class Pairs:
 
     by: str | None = None
 
-    def draw(self, key: Array, ids: np.ndarray, sample: Sample) -> tuple[Array, None]:
+    def draw(self, key: Array, ids: np.ndarray, sample: Sample) -> tuple[np.ndarray, None]:
         """Counts of each run, times its own weight."""
         unit, count = _units(sample, self.by)
-        return _counts(key, jnp.asarray(ids), count)[:, unit] * jnp.asarray(sample.weight)[
-            None, :
-        ], None
+        return counts(key, ids, count)[:, unit] * sample.weight[None, :], None
 
 
 @dataclass(frozen=True)
@@ -155,11 +155,17 @@ def _units(sample: Sample, by: str | None) -> tuple[np.ndarray, int]:
     return unit, int(codes.max()) + 1
 
 
+def counts(key: Array, ids: Array | np.ndarray, count: int) -> np.ndarray:
+    """(r, count) how often each of `count` units is drawn in as many draws with replacement."""
+    index = np.asarray(_indices(key, jnp.asarray(ids), count))
+    rows = np.arange(len(index))[:, None] * count  # counted here: a scatter is slow to compile
+    return np.bincount(np.ravel(index + rows), minlength=index.size).reshape(index.shape)
+
+
 @partial(jax.jit, static_argnames="count")
-def _counts(key: Array, ids: Array, count: int) -> Array:
+def _indices(key: Array, ids: Array, count: int) -> Array:
     def one(i: Array) -> Array:
-        index = jax.random.randint(jax.random.fold_in(key, i), (count,), 0, count)
-        return jnp.zeros(count).at[index].add(1.0)
+        return jax.random.randint(jax.random.fold_in(key, i), (count,), 0, count)
 
     return jax.vmap(one)(ids)
 

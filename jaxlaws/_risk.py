@@ -72,7 +72,7 @@ class Problem:
 
     def frame(self, data: int = 0) -> Frame:
         """The coordinate's data-dependent part for one data set."""
-        return jax.tree.map(lambda leaf: leaf[data], self.shared.frame)
+        return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[data]), self.shared.frame)
 
 
 def residuals(
@@ -123,23 +123,30 @@ def build(
     """The problem of fitting a law to one or several tables of runs of equal length."""
     layout = coordinates(law)
     number = np.dtype(dtype)
-    target = np.stack([np.asarray(to_space(jnp.asarray(t.target), space)) for t in tables])
+    target = np.asarray(_in_space(np.stack([t.target for t in tables]), space))
     weight = np.stack([t.weight for t in tables])
     frames = [layout.frame(t) for t in tables]
-    scale = []
-    for y, w in zip(target, weight, strict=True):
-        middle = np.median(y[w > 0])
-        scale.append(float(jnp.sum(w * objective.score(jnp.asarray(y - middle)))))
-    cast = partial(jax.tree.map, lambda leaf: jnp.asarray(leaf, number))
+    middle = [np.median(y[w > 0]) for y, w in zip(target, weight, strict=True)]
+    scale = _null(objective, target - np.stack(middle)[:, None], weight)
+    cast = partial(jax.tree.map, lambda leaf: jnp.asarray(np.asarray(leaf), number))
     shared = Shared(
         objective=cast(objective),
         inputs={
             k: jnp.asarray(np.stack([t.inputs[k] for t in tables]), number) for k in law.inputs
         },
-        frame=cast(jax.tree.map(lambda *leaves: jnp.stack(leaves), *frames)),
-        scale=jnp.asarray(scale, number),
+        frame=cast(jax.tree.map(lambda *leaves: np.stack(leaves), *frames)),
+        scale=jnp.asarray(np.asarray(scale), number),
     )
     return Problem(law, layout, space, shared, target, weight, dtype)
+
+
+_in_space = jax.jit(to_space, static_argnums=1)
+
+
+@jax.jit
+def _null(objective: Any, residual: Array, weight: Array) -> Array:
+    """(g,) the objective of residuals (g, n), summed over runs."""
+    return jnp.sum(weight * objective.score(residual), axis=1)
 
 
 def minimise(

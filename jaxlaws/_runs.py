@@ -11,8 +11,10 @@ import jax
 import numpy as np
 import pandas as pd
 
+from jaxlaws._columns import called, numbers, require
 from jaxlaws._errors import InputError, InputWarning
 from jaxlaws._law import Law
+from jaxlaws._support import SHARES
 
 PACKAGE = str(Path(__file__).parent)
 COLLINEAR = 0.9999  # |correlation| of log inputs above which two exponents cannot be told apart
@@ -31,6 +33,7 @@ class Runs:
         groups: The groups' labels, in the order of their numbers.
         rows: Where each run stands in the table it came from.
         name: What the table is called in reports.
+        columns: (input, "target", "weight" or "group"; its columns in the table) pairs.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -40,6 +43,7 @@ class Runs:
     groups: tuple[str, ...] = field(default=(), metadata=dict(static=True))
     rows: tuple[Any, ...] = field(default=(), metadata=dict(static=True))
     name: str = field(default="runs", metadata=dict(static=True))
+    columns: tuple[tuple[str, tuple[str, ...]], ...] = field(default=(), metadata=dict(static=True))
 
     def __len__(self) -> int:
         return len(self.target)
@@ -78,14 +82,31 @@ class Runs:
         >>> Runs.from_arrays([3.0, 2.9], N=[1e8, 2e8], D=[2e9, 4e9])
         Runs(runs: 2 runs; N 1e+08 to 2e+08, D 2e+09 to 4e+09; target 2.9 to 3)
         """
-        columns = {**inputs, "target": target}
+        return cls._made(target, weight, group, name, rows, {}, inputs)
+
+    @classmethod
+    def _made(
+        cls,
+        target: Any,
+        weight: Any,
+        group: Any,
+        name: str,
+        rows: Sequence[Any] | None,
+        columns: Mapping[str, tuple[str, ...]],
+        inputs: Mapping[str, Any],
+    ) -> "Runs":
+        """Runs from arrays, and the columns that they come from."""
+        given = {**inputs, "target": target}
         if weight is not None:
-            columns["weight"] = weight
+            given["weight"] = weight
         n = len(np.atleast_1d(np.asarray(target, object)))
         if n == 0:
             raise InputError(f"{name} has no rows; expected at least one run.")
         labels = tuple(range(n)) if rows is None else tuple(rows)
-        arrays = {key: _numbers(value, key, labels, name) for key, value in columns.items()}
+        arrays = {
+            key: numbers(value, key, labels, name, columns.get(key, ()))
+            for key, value in given.items()
+        }
         for key, value in arrays.items():
             if len(value) != n:
                 raise InputError(
@@ -99,14 +120,22 @@ class Runs:
         if group is not None and len(np.atleast_1d(np.asarray(group, object))) != n:
             raise InputError(f"{name}: 'group' needs one label per run, {n} in all.")
         weights = arrays.pop("weight", np.ones(n))
-        if (weights < 0).any() or weights.sum() == 0:
+        if (weights < 0).any():
+            i = int(np.argmax(weights < 0))
+            own = called("weight", columns.get("weight", ()))
+            raise InputError(
+                f"{name}: {own} is {weights[i]:g} in row {labels[i]}; weights must be zero or "
+                "more, and zero leaves a run out."
+            )
+        if weights.sum() == 0:
             raise InputError(f"{name}: weights must be zero or more, with at least one above zero.")
         codes, uniques = pd.factorize(
             pd.Series(["all"] * n if group is None else list(np.asarray(group))), sort=True
         )
         if (codes < 0).any():
             where = labels[int(np.argmax(codes < 0))]
-            raise InputError(f"{name}: the group is missing in row {where}; name it or drop it.")
+            own = called("group", columns.get("group", ()))
+            raise InputError(f"{name}: {own} is missing in row {where}; name it or drop it.")
         return cls(
             inputs={k: v for k, v in arrays.items() if k != "target"},
             target=arrays["target"],
@@ -115,6 +144,7 @@ class Runs:
             groups=tuple(str(u) for u in uniques),
             rows=labels,
             name=name,
+            columns=tuple(columns.items()),
         )
 
     @classmethod
@@ -153,7 +183,7 @@ class Runs:
             raise InputError(f"{label} has no rows; expected one row per training run.")
         wanted = [c for v in inputs.values() for c in ([v] if isinstance(v, str) else v)]
         for column in [*wanted, target, *(c for c in (group, weight) if c)]:
-            _require(frame, column, label)
+            require(frame, column, label)
         if where:
             try:
                 frame = frame.query(where)
@@ -164,16 +194,21 @@ class Runs:
                 ) from None
             if not len(frame):
                 raise InputError(f"{label}: no row is left after the filter {where!r}.")
-        return cls.from_arrays(
+        roles = {**inputs, "target": target, "weight": weight, "group": group}
+        columns = {k: (v,) if isinstance(v, str) else tuple(v) for k, v in roles.items() if v}
+        return cls._made(
             frame[target].to_numpy(),
-            weight=None if weight is None else frame[weight].to_numpy(),
-            group=None if group is None else frame[group].to_numpy(),
-            name=label,
-            rows=tuple(frame.index),
-            **{
-                k: frame[v if isinstance(v, str) else list(v)].to_numpy() for k, v in inputs.items()
-            },
+            None if weight is None else frame[weight].to_numpy(),
+            None if group is None else frame[group].to_numpy(),
+            label,
+            tuple(frame.index),
+            columns,
+            {k: frame[v if isinstance(v, str) else list(v)].to_numpy() for k, v in inputs.items()},
         )
+
+    def called(self, key: str, unit: str = "") -> str:
+        """What a user calls an input or the target: its column in the table, and its role."""
+        return called(key, dict(self.columns).get(key, ()), unit)
 
     def where(self, keep: Any) -> "Runs":
         """The runs for which a mask (n,) is true."""
@@ -266,9 +301,19 @@ class Runs:
             i = int(np.argmax(bad.reshape(len(values), -1).any(axis=1)))
             what = "above zero" if open_end else f"in {support.name}"
             raise InputError(
-                f"{self.name}: {name!r} ({unit}) must be {what}, got "
+                f"{self.name}: {self.called(name, unit)} must be {what}, got "
                 f"{np.ravel(values[i])[0]:g} in row {self.rows[i]}; correct the row or drop it."
             )
+
+        if support.name == "simplex":
+            total = values.sum(axis=-1)
+            bad = np.abs(total - 1) > SHARES
+            if bad.any():
+                i = int(np.argmax(bad))
+                raise InputError(
+                    f"{self.name}: {self.called(name, unit)} must sum to one in every row, got "
+                    f"{total[i]:g} in row {self.rows[i]}; correct the row or drop it."
+                )
 
     def _hint_units(self, law: Law) -> None:
         ranges = {
@@ -288,7 +333,7 @@ class Runs:
             elif name != "target" and middle < low:
                 hint = "; counted in millions or billions? then give plain counts"
             warnings.warn(
-                f"{self.name}: {name!r} has a median of {middle:.4g}, unusual for "
+                f"{self.name}: {self.called(name)} has a median of {middle:.4g}, unusual for "
                 f"{variable.unit} ({low:g} to {high:g}){hint}.",
                 InputWarning,
                 skip_file_prefixes=(PACKAGE,),  # points at the user's line
@@ -323,8 +368,9 @@ class Runs:
                 continue
             if np.ptp(values) <= 1e-9 * np.max(np.abs(values)):
                 raise InputError(
-                    f"{self.name}: {name!r} is {values[0]:g} in every run, so {law.name} cannot "
-                    f"learn how the target depends on it; vary it, or use a law without {name}."
+                    f"{self.name}: {self.called(name)} is {values[0]:g} in every run, so "
+                    f"{law.name} cannot learn how the target depends on it; vary it, or use a law "
+                    f"without {name}."
                 )
             logs[name] = np.log(values) if variable.support.name == "positive" else values
         names = list(logs)
@@ -333,12 +379,15 @@ class Runs:
                 r = np.corrcoef(logs[first], logs[second])[0, 1]
                 if abs(r) > COLLINEAR and len(logs[first]) > 2:
                     raise InputError(
-                        f"{self.name}: {first!r} and {second!r} move together (correlation of logs "
-                        f"{r:.5f}, as in D = 20 N everywhere), so {law.name} cannot tell their "
-                        f"effects apart; add runs with another ratio."
+                        f"{self.name}: {self.called(first)} and {self.called(second)} move "
+                        f"together (correlation of logs {r:.5f}, as in D = 20 N everywhere), so "
+                        f"{law.name} cannot tell their effects apart; add runs with another ratio."
                     )
         if np.ptp(self.target[live]) == 0:
-            raise InputError(f"{self.name}: the target is {self.target[live][0]:g} in every run.")
+            raise InputError(
+                f"{self.name}: {self.called('target')} is {self.target[live][0]:g} in every run, "
+                "so there is nothing to learn from it."
+            )
 
 
 @dataclass(frozen=True)
@@ -349,78 +398,6 @@ class Stack:
 
     def __len__(self) -> int:
         return len(self.tables)
-
-
-def read_table(path: str | Path) -> pd.DataFrame:
-    """A CSV (or .csv.gz) file as a pandas table whose index is the line number in the file.
-
-    Raises:
-        InputError: The file is not there, empty, or not separated by commas.
-    """
-    path = Path(path)
-    if not path.is_file():
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*")], 1)
-        raise InputError(
-            f"There is no file {path}" + (f"; did you mean {near[0]}?" if near else ".")
-        )
-    try:
-        frame = pd.read_csv(path)
-    except pd.errors.EmptyDataError:
-        raise InputError(f"{path} is empty; expected a header line and one line per run.") from None
-    except (pd.errors.ParserError, UnicodeDecodeError, OSError, EOFError) as error:
-        raise InputError(f"{path} could not be read as a CSV table ({error}).") from None
-    if frame.shape[1] == 1 and any(sep in str(frame.columns[0]) for sep in ";\t|"):
-        sep = next(s for s in ";\t|" if s in str(frame.columns[0]))
-        raise InputError(
-            f"{path} seems to be separated by {'tabs' if sep == chr(9) else repr(sep)}; "
-            "expected commas. Save it as CSV with commas."
-        )
-    frame.index = frame.index + 2  # the header is line 1
-    frame.attrs["name"] = path.name
-    return frame
-
-
-def _require(frame: pd.DataFrame, column: str, label: str) -> None:
-    if column in frame.columns:
-        return
-    names = [str(c) for c in frame.columns]
-    folded = {n.lower(): n for n in names}
-    near = difflib.get_close_matches(column.lower(), folded, 1)
-    raise InputError(
-        f"{label} has no column {column!r}"
-        + (f"; did you mean {folded[near[0]]!r}?" if near else ".")
-        + f" Its columns are {', '.join(names)}."
-    )
-
-
-def _numbers(values: Any, name: str, rows: Sequence[Any], label: str) -> np.ndarray:
-    raw = np.atleast_1d(np.asarray(values))
-    if raw.dtype.kind in "OUSb":
-        flat = pd.Series(np.ravel(raw))
-        numbers = pd.to_numeric(flat, errors="coerce")
-        text = numbers.isna() & flat.notna()
-        if raw.dtype.kind == "b" or text.any():
-            i = int(np.argmax(text.to_numpy()))
-            raise InputError(
-                f"{label}: {name!r} holds {flat[i]!r} in row {_row(i, raw, rows)}; "
-                "expected a number."
-            )
-        raw = numbers.to_numpy(float).reshape(raw.shape)
-    raw = raw.astype(float)
-    bad = ~np.isfinite(raw)
-    if bad.any():
-        i = int(np.argmax(np.ravel(bad)))
-        value = np.ravel(raw)[i]
-        what = "is missing (NaN)" if np.isnan(value) else f"is {value}"
-        raise InputError(
-            f"{label}: {name!r} {what} in row {_row(i, raw, rows)}; fill it in or drop the row."
-        )
-    return raw
-
-
-def _row(flat_index: int, raw: np.ndarray, rows: Sequence[Any]) -> Any:
-    i = flat_index // max(1, raw.size // len(raw))
-    return rows[i] if i < len(rows) else i
 
 
 def _padded(values: np.ndarray, extra: int) -> np.ndarray:

@@ -26,7 +26,7 @@ from jaxlaws._solver import STATUS, Newton
 FEWEST = 1e3  # the smallest number of parameters, or of tokens, that is thought of as a model
 PER_TOKEN = 6.0  # FLOP per parameter and token, as in C = 6 N D
 OBJECTIVES: tuple[Objective, ...] = (Huber(), Huber(1e-2), Squared())
-ANSWERS = ["value", "prediction", "N_opt", "D_opt", "tokens_per_param", "a"]
+ANSWERS = ["value", "prediction", "N_opt", "D_opt", "tokens_per_parameter", "a"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,21 +38,23 @@ class Sensitivity:
         C: FLOP of the compute optimum.
         at: Where the prediction is made.
         quantity: What is predicted.
+        runs: What the table of runs is called.
     """
 
     rows: pd.DataFrame
     C: float
     at: Mapping[str, float]
     quantity: str
+    runs: str
 
     def frame(self) -> pd.DataFrame:
         """The table.
 
         Returns:
             Columns `law`, `objective`, `space`, `dropped`; the parameters; `value`, the objective;
-            `prediction`; `N_opt`, `D_opt`, `tokens_per_param` and `a`, the exponent of N_opt in C;
-            `status`; `note`. Numbers of a fit that did not converge are left out, and so are those
-            that a law does not define.
+            `prediction`; `N_opt`, `D_opt`, `tokens_per_parameter` and `a`, the exponent of N_opt in
+            C; `status`; `note`. Numbers of a fit that did not converge are left out, and so are
+            those that a law does not define.
         """
         return self.rows.copy()
 
@@ -62,12 +64,13 @@ class Sensitivity:
         shown.loc[refused, "status"] = "refused"
         point = ", ".join(f"{k} {v:.3g}" for k, v in self.at.items() if np.ndim(v) == 0)
         lines = [
-            f"{len(self.rows)} choices; {self.quantity} at {point}; optimum of {self.C:.3g} FLOP",
+            f"{self.runs}: {len(self.rows)} choices; {self.quantity} at {point}; optimum of "
+            f"{self.C:.3g} FLOP",
             *shown.to_string(index=False, float_format="{:.4g}".format, na_rep="").split("\n"),
         ]
         for column, words in (
             ("prediction", f"{self.quantity} is predicted"),
-            ("tokens_per_param", "tokens per parameter are"),
+            ("tokens_per_parameter", "tokens per parameter are"),
             ("a", "the exponent of N_opt in C is"),
         ):
             found = self.rows[column].dropna()
@@ -124,7 +127,7 @@ def sensitivity(
     >>> found = sensitivity(
     ...     jl.laws.chinchilla, runs, objectives=[jl.Huber()], spaces=["log"], starts=8
     ... )
-    >>> found.frame()["tokens_per_param"].round(0).to_list()
+    >>> found.frame()["tokens_per_parameter"].round(0).to_list()
     [18.0]
     """
     laws = (laws,) if isinstance(laws, Law) else tuple(laws)
@@ -165,7 +168,7 @@ def sensitivity(
     known = dict.fromkeys([*choice, *ANSWERS, "status", "note"])
     names = [name for name in dict.fromkeys(itertools.chain(*rows)) if name not in known]
     frame = pd.DataFrame(rows, columns=[*choice, *names, *ANSWERS, "status", "note"])
-    return Sensitivity(frame, C, at, laws[0].target.name)
+    return Sensitivity(frame, C, at, laws[0].target.name, runs.name)
 
 
 def _answers(found: Fit, at: Mapping[str, Any], C: float) -> dict[str, Any]:
@@ -182,7 +185,7 @@ def _answers(found: Fit, at: Mapping[str, Any], C: float) -> dict[str, Any]:
             if {"N", "D"} <= set(given):
                 N, a = map(float, _optimum(law, found.params, given, jnp.asarray(C, float)))
                 D = C / PER_TOKEN / N
-                out |= dict(N_opt=N, D_opt=D, tokens_per_param=D / N, a=a)
+                out |= dict(N_opt=N, D_opt=D, tokens_per_parameter=D / N, a=a)
     notes = [f"dead term {name}" for name in found.dead] + list(found.at_bound)
     count = len(found.solution.value)
     if found.agreeing < count / 2:

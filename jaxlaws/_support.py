@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+SHARES = 1e-3  # shares add up to one, but for their rounding in print
+
 
 @dataclass(frozen=True)
 class Support:
@@ -30,6 +32,13 @@ class Support:
     def __contains__(self, value: float) -> bool:
         """Whether a number lies in the closure of the set."""
         return self.lower <= float(value) <= self.upper
+
+    def holds(self, value: Array) -> Array:
+        """Whether all numbers of a value lie in the closure; shares must also sum to one."""
+        inside = jnp.all((value >= self.lower) & (value <= self.upper))
+        if self.name == "simplex":
+            inside &= jnp.abs(jnp.sum(value) - 1) <= SHARES
+        return inside
 
     def __repr__(self) -> str:
         return self.name

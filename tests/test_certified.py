@@ -319,10 +319,6 @@ def test_data_limited_local_minima(value: float, r_d: float, r_n: float, r2: flo
         assert explained(runs, predicted) == pytest.approx(r2, abs=1e-6)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="starts given by hand are all annealed, which leads away from the minimum they are in",
-)
 def test_a_start_at_the_minimum_stays_there():
     value, r_d, r_n, _ = certified.DATA_LIMITED[0]
     start = dict(R_D_star=[r_d], R_N_star=[r_n])
@@ -603,11 +599,6 @@ def test_float32(name: str):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True,
-    reason="refits stay at the place of a flat valley where the fit happens to be, so that the "
-    "interval of a parameter that nothing identifies is narrow, and it is printed",
-)
 def test_no_interval_for_a_parameter_that_nothing_identifies():
     # E and x0 enter as x0 - E alone: the chain is the same for any E at all.
     law = jl.laws.olmo_ladder

@@ -1,6 +1,6 @@
 """Draws against closed forms: on a law linear in logarithms every refit is a regression."""
 
-from collections.abc import Callable
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +11,12 @@ import pytest
 from scipy import stats
 
 import jaxlaws as jl
-from jaxlaws._draws import TRUST, sandwich
+from jaxlaws._curvature import sandwich
+from jaxlaws._draws import TRUST
 from jaxlaws._interval import interval
+from jaxlaws._law import law
 from jaxlaws._solver import CONVERGED, NOT_FINITE, OUT_OF_STEPS, STALLED
+from jaxlaws.quantities import Amplitude, Entropy, Exponent, Loss, Params, Tokens
 
 M = 120  # runs of the linear table
 B = 2000  # draws: a standard deviation is known to 1.6 %
@@ -231,7 +234,7 @@ def test_bca_of_degenerate_draws_stays_finite() -> None:
 def test_kinds_are_told_apart(boot: jl.Draws) -> None:
     frames = {kind: boot.frame(0.9, kind) for kind in ("percentile", "basic", "bca")}
     for kind, frame in frames.items():
-        assert frame.attrs == dict(prob=0.9, kind=kind, withheld="")
+        assert frame.attrs == dict(prob=0.9, kind=kind, withheld="", loose="")
         assert (frame["low"] < frame["high"]).all()
     mirrored = 2 * frames["percentile"]["estimate"] - frames["percentile"]["high"]
     np.testing.assert_allclose(frames["basic"]["low"], mirrored)
@@ -320,6 +323,75 @@ def test_a_table_too_small_for_pairs_is_said_to_be(runs: jl.Runs) -> None:
     assert jl.bootstrap(fit, draws=200).withheld()
 
 
+@law
+def twice(
+    N: Params, D: Tokens, *, E: Entropy, H: Entropy, A: Amplitude, B: Amplitude,
+    alpha: Exponent, beta: Exponent,
+) -> Loss:  # fmt: skip
+    """Chinchilla with a floor in two parts that nothing tells apart."""
+    return E + H + A * N**-alpha + B * D**-beta
+
+
+@pytest.fixture(scope="module")
+def open_(runs: jl.Runs) -> jl.Draws:
+    fit = jl.fit(twice, runs, objective=jl.Squared(), starts=32)
+    return jl.bootstrap(fit, draws=200, key=jax.random.key(20240416))  # that of `key`
+
+
+def test_a_flat_direction_is_that_of_the_law(open_: jl.Draws) -> None:
+    """E + H stays: dE = -dH, in z the more for the smaller of the two; nothing else moves."""
+    (direction,) = open_.flat
+    E, H = (float(open_.point[k]) for k in "EH")
+    scale = {k: twice.params[k].spread for k in "EH"}
+    by_hand = np.array([1 / (scale["E"] * E), -1 / (scale["H"] * H), 0, 0, 0, 0])
+    by_hand /= np.linalg.norm(by_hand)
+    assert abs(direction @ by_hand) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_what_is_not_identified_has_no_interval(open_: jl.Draws, boot: jl.Draws) -> None:
+    assert open_.loose == ("E", "H")
+    assert open_.withheld() == ""
+    frame = open_.frame()
+    assert frame.loc[["E", "H"], ["se", "low", "high"]].isna().all().all()
+    assert frame.loc[["A", "B", "alpha", "beta"], ["se", "low", "high"]].notna().all().all()
+    words = r"do not identify E, H: while [EH] rises and [EH] falls the objective stays the same"
+    assert re.search(words, frame.attrs["loose"])
+    assert re.search(words, repr(open_))
+    assert boot.loose == ()
+    assert boot.frame().attrs["loose"] == ""
+
+
+def test_answers_that_do_not_lean_on_it_keep_their_interval(
+    open_: jl.Draws, squared_fit: jl.Fit, key: jax.Array
+) -> None:
+    """The same as those of the law with one floor, since only E + H enters."""
+    one = jl.bootstrap(squared_fit, draws=200, key=key)
+    here = dict(N=[1e9, 7e10], D=1.4e12)
+    low, high = (jl.predict(d, **here).frame()["law_low"] for d in (open_, one))
+    np.testing.assert_allclose(low, high, rtol=1e-5)  # the same resamples, solved in another z
+    best = jl.frontier(open_, C=[1e22]).frame()
+    assert best["N_opt_low"].notna().all()
+    same = jl.frontier(one, C=[1e22]).frame()
+    np.testing.assert_allclose(best["L_opt_low"], same["L_opt_low"], rtol=1e-5)
+
+
+def test_answers_that_lean_on_it_have_none(runs: jl.Runs) -> None:
+    """A part of the floor that falls away beyond the runs: there nothing is known any more."""
+
+    @law
+    def falls(D: Tokens, *, E: Entropy, H: Entropy, B: Amplitude, beta: Exponent) -> Loss:
+        """A power of D, with a step at 1e15 tokens."""
+        return E + jnp.where(D < 1e15, H, 0.0) + B * D**-beta
+
+    fit = jl.fit(falls, runs, objective=jl.Squared(), starts=32)
+    draws = jl.bootstrap(fit, draws=100)
+    assert draws.loose == ("E", "H")
+    assert jl.predict(draws, D=1e14).withheld == ""
+    beyond = jl.predict(draws, D=[1e14, 1e16])
+    assert "do not identify E, H" in beyond.withheld
+    assert beyond.frame()["law_low"].isna().all()
+
+
 # Published constants, selections, chains
 
 
@@ -380,5 +452,7 @@ def test_a_chain_predicts_the_second_law_of_the_first(boot: jl.Draws, key: jax.A
 
 
 def test_draws_are_pure_numbers_for_further_use(boot: jl.Draws) -> None:
-    law: Callable = jl.laws.chinchilla
-    assert law(7e10, 1.4e12, **boot.params).shape == (len(boot),)
+    made = jl.laws.chinchilla
+    assert made(7e10, 1.4e12, **boot.params).shape == (len(boot),)
+    assert list(boot.params) == list(made.params)
+    assert all(type(v) is np.ndarray and v.dtype == np.float64 for v in boot.params.values())

@@ -339,7 +339,7 @@ def test_every_draw_has_its_own_optimum(boot: jl.Draws) -> None:
     np.testing.assert_allclose(frame["N_opt_low"], np.quantile(found.values["N_opt"], 0.1, axis=0))
     assert frame.attrs["units"] == dict(N_opt="parameters", D_opt="tokens", L_opt="nats/token")
     assert list(frame["C"]) == list(C)
-    assert "best allocation over C" in repr(found)
+    assert "chinchilla fitted to simulated_chinchilla: best allocation over C" in repr(found)
     width = np.log(frame["N_opt_high"] / frame["N_opt_low"])
     assert width.iloc[1] > width.iloc[0]
 

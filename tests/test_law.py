@@ -1,5 +1,6 @@
 """A signature becomes a schema, a law is called like a function, and variants are new laws."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import jax
@@ -329,6 +330,78 @@ def test_find_suggests_the_nearest_law() -> None:
     assert jl.laws.find("bnsl(2)") is jl.laws.bnsl(2)
     with pytest.raises(jl.InputError, match="did you mean 'chinchilla'"):
         jl.laws.find("chinchila")
+
+
+MEMBERS = {
+    "bnsl(2)": "bnsl(2)",
+    "qqt_mixture(3)": "qqt_mixture(3)",
+    "ye_data_mixing(domains=4)": "ye_data_mixing(4)",
+    "shukor_mixture(3)": "shukor_mixture(3, additive)",
+    "shukor_mixture(3, joint)": "shukor_mixture(3, joint)",
+    "shukor_mixture(3, joint=True)": "shukor_mixture(3, joint)",
+    "ruan_observational()": "ruan_observational(3)",
+    "sloth_skills(2, 5, 3)": "sloth_skills(2, 5, 3)",
+    "flp_m_loss(3)": "flp_m_loss(3)",
+    "code_multilingual([[0, 0.4], [0.4, 0]])": "code_multilingual(2)",
+    "vocab_parametric(count)": "vocab_parametric(count)",
+    "vocab_parametric('count')": "vocab_parametric(count)",
+    "lr_annealing(((1, 1, 0.5), (1, 0.5, 0.1)))": "lr_annealing",
+}
+
+
+@pytest.mark.parametrize("word", MEMBERS)
+def test_members_of_every_family_are_found_as_they_are_written(word: str) -> None:
+    found = jl.laws.find(word)
+    assert found.name == MEMBERS[word]
+    if found.name not in ("code_multilingual(2)", "lr_annealing"):  # names without their tables
+        assert jl.laws.find(found.name) is found
+    assert {w.partition("(")[0] for w in MEMBERS} | {"multi_power_law"} == set(jl.laws.FAMILIES)
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("bnsl", "no arguments"),
+        ("bnsl(", "was never closed"),
+        ("bnsl(-1)", "0 or more breaks"),
+        ("bnsl(1.5)", "breaks is a whole number, got 1.5"),
+        ("bnsl(1, 2)", "too many positional"),
+        ("bnsl(1)(2)", "no arguments"),
+        ("bnsl(open('x'))", "malformed"),
+        ("shukor_mixture(3, jont)", "joint cannot be 'jont'"),
+        ("vocab_parametric(kilo)", "kilo"),
+        ("sloth_skills(2)", r"write it sloth_skills\(skills, families, benchmarks\)"),
+        ("multi_power_law(3)", "table of learning rates"),
+        ("bnsll(2)", "did you mean 'bnsl'"),
+    ],
+)
+def test_members_that_cannot_be_are_refused(word: str, reason: str) -> None:
+    with pytest.raises(jl.InputError, match=reason):
+        jl.laws.find(word)
+
+
+def test_a_variant_asked_for_again_is_the_same_law() -> None:
+    """So that its compiled code is found again; another value is another law."""
+    fixed = CHINCHILLA.fix(E=1.69, A=jnp.asarray(400.0))
+    assert fixed is CHINCHILLA.fix(E=np.float64(1.69), A=400)
+    assert fixed is not CHINCHILLA.fix(E=1.7, A=400)
+    assert fixed.tie(beta="alpha") is fixed.tie(beta="alpha")
+    assert CHINCHILLA.per_group("E", groups=2) is CHINCHILLA.per_group("E", groups=2)
+    d = jl.laws.bnsl(2)
+    assert d.fix(d=[1e3, 1e6]) is d.fix(d=np.array([1e3, 1e6]))
+    assert d.fix(d=[1e3, 1e6]) is not d.fix(d=[1e3, 1e7])
+
+
+def test_whole_numbers_outside_x64(python: Callable) -> None:
+    """6,887,575,552 parameters do not fit an int32, in which JAX counts unless told otherwise."""
+    found = python("""
+import json, numpy as np, jaxlaws as jl
+law = jl.laws.chinchilla.fix(**jl.laws.chinchilla.published())
+D = np.array([4_000_000_000_000])
+print(json.dumps([float(law(6887575552, D)[0]), float(law([6887575552], 4e12)[0])]))
+""")
+    exact = value(CHINCHILLA, 6887575552, 4e12, **CONSTANTS)
+    assert found == pytest.approx([exact, exact], rel=1e-6)  # float32
 
 
 def test_equal_inputs_as_dtype_do_not_change_the_value() -> None:

@@ -449,7 +449,7 @@ def table() -> pd.DataFrame:
             objective=["Huber(0.001)", "Huber(0.001)", "Squared()", "Squared()"],
             space=["log", "natural", "log", "natural"],
             dropped=0,
-            tokens_per_param=[17.9, 16.2, 14.2, np.nan],
+            tokens_per_parameter=[17.9, 16.2, 14.2, np.nan],
         )
     )
 
@@ -473,7 +473,9 @@ def test_specification_curve(table: pd.DataFrame, fitted: Fit):
 
 @pytest.mark.parametrize("of", ["tokens", "law"])
 def test_specification_curve_of_nothing(of: str, table: pd.DataFrame):
-    with pytest.raises(jl.InputError, match=f"no answer '{of}'; the table has tokens_per_param"):
+    with pytest.raises(
+        jl.InputError, match=f"no answer '{of}'; the table has tokens_per_parameter"
+    ):
         plot.specification_curve(table, of=of)
 
 

@@ -63,6 +63,15 @@ def test_reach_says_how_far_outside_a_point_lies(boot: jl.Draws) -> None:
     assert np.isnan(jl.predict(known, N=1e9, D=1e10).reach).all()
 
 
+def test_a_report_says_what_it_is_about(boot: jl.Draws) -> None:
+    """Also that runs were simulated, which their table's name says."""
+    assert repr(jl.predict(boot, N=1e9, D=1e10)).startswith(
+        "chinchilla fitted to simulated_chinchilla: L [nats/token], 90 % intervals"
+    )
+    known = jl.predict(jl.published(CHINCHILLA, "hoffmann2022"), N=1e9, D=1e10)
+    assert repr(known).startswith("chinchilla (published constants hoffmann2022): L")
+
+
 def test_published_constants_give_the_estimate_and_no_interval() -> None:
     found = jl.predict(jl.published(CHINCHILLA, "hoffmann2022"), N=7e10, D=1.4e12)
     assert float(found.estimate[0]) == pytest.approx(1.93664547056, rel=1e-9)

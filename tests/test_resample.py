@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import jaxlaws as jl
-from jaxlaws import _refit, _risk
+from jaxlaws import _risk
 from jaxlaws._resample import Sample, inflated_residuals, noise_scale
 
 N = 24
@@ -252,8 +252,3 @@ def test_excluded_runs_do_not_change_a_bootstrap(
     a = jl.bootstrap(padded, draws=20, key=key)
     b = jl.bootstrap(squared_fit, draws=20, key=key)
     np.testing.assert_allclose(a.params["alpha"], b.params["alpha"], rtol=1e-7)
-
-
-def test_probes_are_a_setting_of_refits() -> None:
-    assert _refit.PROBE >= 32
-    assert _refit.ROUNDS >= 1

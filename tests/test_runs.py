@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import jaxlaws as jl
+from jaxlaws._columns import read_table
 from jaxlaws._law import law
-from jaxlaws._runs import read_table
 from jaxlaws.quantities import Amplitude, Exponent, Loss, Params, Scale
 
 CHINCHILLA = jl.laws.chinchilla
@@ -50,25 +50,34 @@ def put(column: str, row: int, value: Any) -> pd.DataFrame:
 # remedy.
 FOUR = frame().iloc[:4]
 BAD: dict[str, tuple[pd.DataFrame, list[str]]] = {
-    "NaN loss": (put("val_loss", 3, np.nan), ["sweep.csv", "target", "missing", "run-3", "drop"]),
+    "NaN loss": (
+        put("val_loss", 3, np.nan),
+        ["sweep.csv", "'val_loss' (target)", "missing", "run-3", "drop"],
+    ),
     "loss of -1": (
         put("val_loss", 2, -1.0),
         ["sweep.csv", "target", "above zero", "run-2", "drop"],
     ),
     "loss of 0": (put("val_loss", 2, 0.0), ["target", "above zero", "run-2"]),
     "four points": (FOUR, ["5 parameters", "4 runs", "add runs", "fix"]),
-    "constant N": (frame().assign(n_params=1e9), ["'N'", "1e+09", "every run", "vary it"]),
+    "constant N": (
+        frame().assign(n_params=1e9),
+        ["'n_params' (N)", "1e+09", "every run", "vary it"],
+    ),
     "D = 20 N": (
         frame().assign(n_tokens=lambda t: 20 * t.n_params),
-        ["'N'", "'D'", "together", "ratio"],
+        ["'n_params' (N)", "'n_tokens' (D)", "together", "ratio"],
     ),
-    "D = 0": (put("n_tokens", 5, 0.0), ["'D'", "tokens", "above zero", "run-5"]),
+    "D = 0": (put("n_tokens", 5, 0.0), ["'n_tokens' (D, tokens)", "above zero", "run-5"]),
     "empty": (frame().iloc[:0], ["sweep.csv", "no rows"]),
-    "N negative": (put("n_params", 1, -5.0), ["'N'", "above zero", "-5", "run-1"]),
+    "N negative": (
+        put("n_params", 1, -5.0),
+        ["'n_params' (N, parameters)", "above zero", "-5", "run-1"],
+    ),
     "infinite loss": (put("val_loss", 4, np.inf), ["target", "inf", "run-4"]),
-    "infinite tokens": (put("n_tokens", 4, np.inf), ["'D'", "inf", "run-4"]),
+    "infinite tokens": (put("n_tokens", 4, np.inf), ["'n_tokens' (D)", "inf", "run-4"]),
     "text": (put("val_loss", 7, "n/a"), ["target", "'n/a'", "run-7", "number"]),
-    "text with a unit": (put("n_params", 7, "70B"), ["'N'", "'70B'", "run-7", "number"]),
+    "text with a unit": (put("n_params", 7, "70B"), ["'n_params' (N)", "'70B'", "run-7", "number"]),
     "None": (put("val_loss", 7, None), ["target", "missing", "run-7"]),
     "all losses equal": (frame().assign(val_loss=2.5), ["target", "2.5", "every run"]),
     "true and false": (frame().assign(val_loss=lambda t: t.val_loss > 3), ["target", "number"]),
@@ -101,7 +110,7 @@ def test_missing_value_of_a_nullable_column() -> None:
     table = frame()
     table["n_params"] = table.n_params.round().astype("Int64")
     table.loc["run-6", "n_params"] = pd.NA
-    with pytest.raises(jl.InputError, match=r"'N' is missing .* row run-6"):
+    with pytest.raises(jl.InputError, match=r"'n_params' \(N\) is missing .* row run-6"):
         runs(table)
 
 
@@ -153,8 +162,8 @@ def test_more_inputs_than_the_law_needs_are_left_out() -> None:
         (dict(weight=[1.0, -1.0, 1.0]), "weights must be zero or more"),
         (dict(weight=[0.0, 0.0, 0.0]), "at least one above zero"),
         (dict(weight=[1.0, np.nan, 1.0]), "'weight' is missing .* row 1"),
-        (dict(group=["a", None, "b"]), "group is missing in row 1"),
-        (dict(group=[0.0, np.nan, 1.0]), "group is missing in row 1"),
+        (dict(group=["a", None, "b"]), "'group' is missing in row 1"),
+        (dict(group=[0.0, np.nan, 1.0]), "'group' is missing in row 1"),
         (dict(group=["a", "b"]), "group"),
     ],
 )
@@ -260,7 +269,22 @@ def test_counts_in_billions_are_suspected() -> None:
     )
     assert len(said) == 2
     assert all("plain counts" in s for s in said)
-    assert "'N'" in said[0]
+    assert "column 'n_params' (N) has a median" in said[0]
+
+
+def test_the_columns_of_a_vector_are_told_apart() -> None:
+    table = frame().assign(a=0.5, b=put("val_loss", 3, "x")["val_loss"])
+    with pytest.raises(jl.InputError, match=r"column 'b' \(h\) holds 'x' in row run-3"):
+        runs(table, h=["a", "b"])
+    made = runs(frame(), h=["n_params", "n_tokens"], weight="n_params", group="sweep")
+    assert made.called("h", "share") == "columns 'n_params', 'n_tokens' (h, share)"
+    assert made.called("group") == "column 'sweep' (group)"
+    assert jl.Runs.from_arrays([1.0], N=[2.0]).called("N", "parameters") == "'N' (parameters)"
+
+
+def test_a_negative_weight_is_named() -> None:
+    with pytest.raises(jl.InputError, match=r"column 'w' \(weight\) is -1 in row run-2"):
+        runs(frame().assign(w=[1.0, 1.0, -1.0] + 9 * [1.0]), weight="w")
 
 
 def test_warnings_point_at_the_callers_line() -> None:
@@ -300,14 +324,14 @@ def test_constant_among_the_runs_that_count() -> None:
     """A run without weight does not vary anything."""
     table = frame().assign(n_params=1e9, w=1.0)
     table.iloc[0, 0], table.iloc[0, -1] = 2e9, 0.0
-    with pytest.raises(jl.InputError, match="'N' is 1e\\+09 in every run"):
+    with pytest.raises(jl.InputError, match=r"'n_params' \(N\) is 1e\+09 in every run"):
         runs(table, weight="w").checked(CHINCHILLA)
 
 
 def test_targets_constant_among_the_runs_that_count() -> None:
     table = frame().assign(val_loss=2.5, w=1.0)
     table.iloc[0, 2], table.iloc[0, -1] = 9.0, 0.0
-    with pytest.raises(jl.InputError, match=r"target is 2\.5 in every run"):
+    with pytest.raises(jl.InputError, match=r"'val_loss' \(target\) is 2\.5 in every run"):
         runs(table, weight="w").checked(CHINCHILLA)
 
 
@@ -369,7 +393,7 @@ def test_read_table_counts_lines_of_the_file(tmp_path: Path) -> None:
     text = path.read_text().splitlines()
     text[4] = text[4].replace(text[4].split(",")[2], "-1.0")
     path.write_text("\n".join(text))
-    with pytest.raises(jl.InputError, match=r"sweep\.csv: 'target' .* row 5"):
+    with pytest.raises(jl.InputError, match=r"sweep\.csv: column 'val_loss' \(target, .* row 5"):
         jl.fit(CHINCHILLA, runs(read_table(path)), starts=2)
 
 

@@ -69,7 +69,7 @@ def test_published_answers_are_reproduced(curve: Sensitivity, case: tuple) -> No
     assert got["alpha"] == pytest.approx(alpha, abs=2e-6)
     assert got["beta"] == pytest.approx(beta, abs=2e-6)
     assert got["a"] == pytest.approx(a, abs=0.0006)
-    assert got["tokens_per_param"] == pytest.approx(ratio, abs=0.06)
+    assert got["tokens_per_parameter"] == pytest.approx(ratio, abs=0.06)
 
 
 def test_huber_on_raw_loss_has_its_own_minimum(curve: Sensitivity) -> None:
@@ -82,7 +82,7 @@ def test_huber_on_raw_loss_has_its_own_minimum(curve: Sensitivity) -> None:
     assert got["beta"] == pytest.approx(0.3729665, abs=1e-6)
     assert got["E"] == pytest.approx(1.821, abs=0.002)
     assert got["a"] == pytest.approx(0.519, abs=0.0015)
-    assert got["tokens_per_param"] == pytest.approx(15.64, abs=0.01)
+    assert got["tokens_per_parameter"] == pytest.approx(15.64, abs=0.01)
 
 
 def test_tenfold_price_of_predicting_too_much(every: jl.Runs) -> None:
@@ -99,7 +99,7 @@ def test_tenfold_price_of_predicting_too_much(every: jl.Runs) -> None:
     assert tenfold["alpha"] == pytest.approx(0.29456, abs=2e-4)
     assert tenfold["beta"] == pytest.approx(0.37910, abs=2e-4)
     assert tenfold["a"] == pytest.approx(0.563, abs=0.0006)
-    assert tenfold["tokens_per_param"] == pytest.approx(5.71, abs=0.01)
+    assert tenfold["tokens_per_parameter"] == pytest.approx(5.71, abs=0.01)
 
 
 def test_the_optimum_is_the_closed_form(curve: Sensitivity) -> None:
@@ -117,7 +117,9 @@ def test_the_optimum_is_the_closed_form(curve: Sensitivity) -> None:
 
 def test_it_prints_as_a_table(curve: Sensitivity) -> None:
     text = repr(curve)
-    assert text.startswith("4 choices; L at N 7e+10, D 1.4e+12; optimum of 5.88e+23 FLOP")
+    assert text.startswith(
+        "chinchilla_epoch: 4 choices; L at N 7e+10, D 1.4e+12; optimum of 5.88e+23 FLOP"
+    )
     assert "tokens per parameter are 10.35 to 17.91" in text
 
 
@@ -150,7 +152,7 @@ def test_a_law_that_cannot_be_fitted_keeps_its_row(runs: jl.Runs) -> None:
     assert "refused" in repr(found)
     assert "note: row 0: muennighoff needs the input 'U_D'" in repr(found)
     assert frame["status"][1] == "converged"
-    assert math.isfinite(frame["tokens_per_param"][1])
+    assert math.isfinite(frame["tokens_per_parameter"][1])
     assert math.isnan(frame["E"][0])
 
 

@@ -124,7 +124,7 @@ def test_more_draws_do_not_mean_more_traces(warm: Any) -> None:
     fit, _ = warm
     few = traces(lambda: jl.bootstrap(fit, draws=40))
     many = traces(lambda: jl.bootstrap(fit, draws=3000))
-    assert many <= few + 2
+    assert many <= few + 3  # another number of draws, and a larger pool that refits restart from
 
 
 def test_stacks_of_one_shape_share_a_solve(warm: Any) -> None:

@@ -31,7 +31,11 @@ def list_(args: argparse.Namespace) -> Report:
         )
     cells = [(r["law"], r["subject"], " ".join(r["inputs"]), r["about"]) for r in rows]
     report = Report([Table(("law", "subject", "inputs", "about"), cells)])
-    report.say("", "`jaxlaws show LAW` has the formula, parameters, units and published constants.")
+    report.say(
+        "",
+        "`jaxlaws show LAW` has the formula, parameters, units and published constants; of a "
+        "family it shows the member that is named, as in bnsl(2).",
+    )
     report.data = {"laws": rows}
     return report
 
@@ -44,14 +48,15 @@ def _catalogue() -> list[dict[str, Any]]:
             if isinstance(value, Law):  # a module may use the law of another, which comes first
                 rows.setdefault(value.name, _row(value.name, module.__name__, value))
     for name, family in laws.FAMILIES.items():
-        shown = f"{name}({next(iter(inspect.signature(family).parameters), '')})"
-        about = (family.__doc__ or "").strip().split("\n")[0]
+        takes = inspect.signature(family).parameters
+        needed = ["1" for p in takes.values() if p.default is p.empty]
         try:
-            member = laws.find(f"{name}(1)")
-        except InputError:  # it takes more than a number
-            rows[shown] = _row(shown, family.__module__, None, f"{about} (from Python)")
-        else:
-            rows[shown] = _row(shown, family.__module__, member, about)
+            member = laws.find(f"{name}({', '.join(needed)})")
+        except InputError:  # it needs more than numbers
+            member = None
+        about = (family.__doc__ or "").strip().split("\n")[0]
+        shown = f"{name}({', '.join(takes)})"
+        rows[shown] = _row(shown, family.__module__, member, about)
     return list(rows.values())
 
 

@@ -10,11 +10,10 @@ import numpy as np
 
 from jaxlaws import _objective, _resample, flops, laws
 from jaxlaws._cli._words import nearest, numbers, pairs
-from jaxlaws._draws import Draws
 from jaxlaws._errors import InputError
 from jaxlaws._law import Law
 from jaxlaws._objective import Objective
-from jaxlaws._predict import check_points
+from jaxlaws._points import check_points
 from jaxlaws._resample import Resampler
 from jaxlaws._runs import Runs
 
@@ -165,11 +164,5 @@ def points(law: Law, words: Mapping[str, str]) -> dict[str, Any]:
                 + nearest(name, law.inputs)
             )
     values = {name: np.asarray(numbers(text)) for name, text in words.items()}
-    lengths = {k: len(v) for k, v in values.items() if not law.inputs[k].size and len(v) > 1}
-    if len(set(lengths.values())) > 1:
-        shown = ", ".join(f"{k} {n}" for k, n in lengths.items())
-        raise InputError(f"Inputs need as many values each, or one; got {shown}.")
-    # No draws are looked at: the check is of the law's inputs.
-    nothing = Draws(law, {}, {}, np.zeros(1, int), "", law.target.space, np.zeros(1))
-    check_points(nothing, values)
+    check_points(law, values)
     return values

@@ -12,7 +12,7 @@ from jaxlaws._archive import check_place
 from jaxlaws._cli import _browse
 from jaxlaws._cli import _choices as choices
 from jaxlaws._cli import _report as say
-from jaxlaws._cli._table import Source, naming, read
+from jaxlaws._cli._table import Source, read
 from jaxlaws._cli._terminal import Report, Table, number, progress
 from jaxlaws._cli._words import number as read_number
 from jaxlaws._cli._words import numbers, pairs
@@ -53,7 +53,7 @@ def _fit(args: argparse.Namespace) -> Report:
     budgets = numbers(args.frontier.removeprefix("C=")) if args.frontier else []
     key = None if args.seed is None else jax.random.key(args.seed)
 
-    with progress("fitting"), naming(source.columns):
+    with progress("fitting"):
         found = fit(
             law,
             source.runs,

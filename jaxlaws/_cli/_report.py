@@ -28,7 +28,7 @@ def draws_of(result: Fit | Draws) -> Draws:
     """Draws, or a fit alone as its single draw, of which no interval is given."""
     if isinstance(result, Draws):
         return result
-    one = {name: value[None] for name, value in result.params.items()}
+    one = {name: np.asarray(value)[None] for name, value in result.params.items()}
     return Draws(
         law=result.law,
         params=one,
@@ -95,7 +95,8 @@ def fit(report: Report, result: Fit | Draws, prob: float) -> None:
         shown = "no intervals" if withheld else f"{100 * prob:g} % intervals"
         report.say(f"  {result.origin}: {len(result)} refits, {failed} failed; {shown}")
         head += ["se", "low", "high"]
-    report.trusted &= found.converged and not withheld
+    loose = saved.get("loose", "")
+    report.trusted &= found.converged and not withheld and not loose
     rows = [
         [row["parameter"], number(row["estimate"], digits=6)]
         + [number(row[k]) for k in head[2:]]
@@ -105,6 +106,8 @@ def fit(report: Report, result: Fit | Draws, prob: float) -> None:
     report.say("", Table([*head, "unit"], rows), "")
     report.say(*(f"note: {note}" for note in found.notes()))
     report.say(*([f"note: no intervals, since {withheld}"] if withheld else []))
+    more = [note for note in (loose, saved.get("restless", "")) if note and not withheld]
+    report.say(*(f"note: {note}" for note in more))
 
 
 def prediction(report: Report, known: Draws, at: Mapping[str, Any], prob: float) -> Any:

@@ -1,9 +1,7 @@
 """The command line's TABLE: a CSV file or a registered data set, and which column is what."""
 
 import difflib
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,10 @@ import pandas as pd
 
 from jaxlaws import datasets
 from jaxlaws._cli._words import nearest
+from jaxlaws._columns import read_table
 from jaxlaws._errors import InputError
 from jaxlaws._law import Law
-from jaxlaws._runs import Runs, read_table
+from jaxlaws._runs import Runs
 from jaxlaws.datasets._info import Roles
 
 STEMS = {"parameters": "param", "tokens": "token", "FLOP": "flop", "steps": "step"}
@@ -90,32 +89,16 @@ def read(args: Any, laws: Sequence[Law], given: Mapping[str, str]) -> Source:
     default = roles.where if roles else None
     where = (default if args.where is None else args.where) or ""
     columns = {**inputs, "target": target} | ({"group": group} if group else {})
-    with naming(columns):
-        runs = Runs.from_frame(
-            frame,
-            target=target,
-            group=group,
-            weight=args.weight,
-            where=where or None,
-            name=label,
-            **{k: v if isinstance(v, str) else list(v) for k, v in inputs.items()},
-        )
+    runs = Runs.from_frame(
+        frame,
+        target=target,
+        group=group,
+        weight=args.weight,
+        where=where or None,
+        name=label,
+        **{k: v if isinstance(v, str) else list(v) for k, v in inputs.items()},
+    )
     return Source(runs, columns, where, frame.loc[list(runs.rows)])
-
-
-@contextmanager
-def naming(columns: Mapping[str, str | tuple[str, ...]]) -> Iterator[None]:
-    """Have a mistake told by the table's columns, since a law's symbols do not stand in the file.
-
-    Raises:
-        InputError: What was raised, in other words.
-    """
-    try:
-        yield
-    except InputError as error:
-        single = {f"'{k}'": f"'{v}'" for k, v in columns.items() if isinstance(v, str)}
-        told = re.sub("|".join(map(re.escape, single)), lambda m: single[m[0]], str(error))
-        raise InputError(told) from None
 
 
 def _frame(table: str) -> tuple[pd.DataFrame, Roles | None]:

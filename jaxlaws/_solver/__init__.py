@@ -28,4 +28,4 @@ class Newton:
     """
 
     lanes: int | None = None
-    max_steps: int = 300
+    max_steps: int = 500

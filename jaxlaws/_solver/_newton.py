@@ -10,6 +10,7 @@ its corners trap a step that comes from far away.
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -31,7 +32,8 @@ class Lane(NamedTuple):
 
     z (p,), value (), grad (p,), hess (p, p), damping (), predicted () decrease of the trial,
     steps (), stalled () steps without gain, widen () factor of the annealing, fresh () true where
-    nothing has been judged yet at this width, curvature () of the model along the last step.
+    nothing has been judged yet at this width, detour () true where the trial goes on from a refused
+    one, curvature () of the model along the last step.
     """
 
     z: Array
@@ -44,6 +46,7 @@ class Lane(NamedTuple):
     stalled: Array
     widen: Array
     fresh: Array
+    detour: Array
     curvature: Array
 
 
@@ -75,6 +78,7 @@ def begin(z: Array, widen: Array) -> Lane:
         stalled=jnp.zeros((), jnp.int32),
         widen=widen.astype(dtype),
         fresh=jnp.ones((), bool),
+        detour=jnp.zeros((), bool),
         curvature=jnp.ones((), dtype),
     )
 
@@ -118,39 +122,50 @@ def advance(
         lane.predicted <= 1e4 * eps * lane.value
     )
     accept = finite & (lane.fresh | (gained >= 1e-4 * lane.predicted) | rounding)
+    # A step along a bent valley ends on its wall. Before it is refused, Newton goes on from there
+    # once: where that comes back to the floor further down, both steps are taken.
+    detour = finite & ~accept & ~lane.detour
     better = jnp.where(
         ratio > 0.75,
         lane.damping * 0.2,
         jnp.where(ratio < 0.25, jnp.maximum(lane.damping * 2, lane.curvature / 2), lane.damping),
     )
     worse = jnp.maximum(lane.damping * 4, lane.curvature * 2)
-    damping = jnp.where(lane.fresh, lane.damping, jnp.where(accept, better, worse))
+    damping = jnp.where(lane.fresh | detour, lane.damping, jnp.where(accept, better, worse))
     damping = jnp.where(damping < 1e-12, 0.0, damping)
     progress = accept & (gained > jnp.maximum(1e-9, 32 * eps) * lane.value)
-    stalled = jnp.where(lane.fresh | progress, 0, lane.stalled + 1)
+    stalled = jnp.where(lane.fresh | progress, 0, jnp.where(detour, lane.stalled, lane.stalled + 1))
 
-    z = jnp.where(accept, trial, lane.z)
-    value = jnp.where(accept, value, lane.value)
-    grad = jnp.where(accept, grad, lane.grad)
-    hess = jnp.where(accept, hess, lane.hess)
+    kept = lane._replace(
+        z=jnp.where(accept, trial, lane.z),
+        value=jnp.where(accept, value, lane.value),
+        grad=jnp.where(accept, grad, lane.grad),
+        hess=jnp.where(accept, hess, lane.hess),
+    )
+    z = jnp.where(detour, trial, kept.z)  # from here the next step is taken
+    value = jnp.where(detour, value, kept.value)
+    grad = jnp.where(detour, grad, kept.grad)
+    hess = jnp.where(detour, hess, kept.hess)
 
     bend, size = jnp.diagonal(hess), value + FLOOR
     settled = (jnp.abs(grad) <= SETTLED * size) & (jnp.abs(bend) <= SETTLED * size)
+    settled &= ~((grad < 0) & (bend < 0))  # a dead term that would grow is no end
     outward = ((z <= lower) & (grad >= 0)) | ((z >= upper) & (grad <= 0))
     free = ~(outward | settled)
     free_grad = jnp.where(free, grad, 0.0)
     free_hess = jnp.where(free[:, None] & free[None, :], hess, eye)
-    exact, exact_pivots, smallest = factor(free_hess)
-    decrement = 0.5 * jnp.dot(free_grad, backsolve(exact, exact_pivots, free_grad))
+    # The exact and the damped system are factored together: half the code to compile.
+    systems = jnp.stack([free_hess, free_hess + damping * eye])
+    factors, pivots, smallest = jax.vmap(factor)(systems)
+    exact, step = -jax.vmap(backsolve, in_axes=(0, 0, None))(factors, pivots, free_grad)
+    decrement = -0.5 * jnp.dot(free_grad, exact)
     # Directions that nothing identifies have pivots of zero up to rounding, of either sign.
-    convex = smallest > -jnp.maximum(1e-11, 16 * eps) * jnp.max(jnp.abs(bend))
+    convex = smallest[0] > -jnp.maximum(1e-11, 16 * eps) * jnp.max(jnp.abs(bend))
 
-    damped, pivots, _ = factor(free_hess + damping * eye)
-    step = -backsolve(damped, pivots, free_grad)
     longest = jnp.max(jnp.abs(step))
     step = step * jnp.minimum(1.0, LONGEST_STEP / jnp.maximum(longest, tiny))
     # Where the objective is c + k exp(z) Newton's step is -1 for ever; the rest is worth k exp(z).
-    fading = free & (jnp.abs(grad) <= FADING * size)
+    fading = free & (lane.widen <= 1) & (jnp.abs(grad) <= FADING * size)
     fading &= jnp.abs(bend - jnp.abs(grad)) <= 0.2 * jnp.abs(grad)
     step = jnp.where(fading, -LEAP * jnp.sign(grad), step)
     ahead = jnp.clip(z + step, lower, upper)
@@ -160,10 +175,10 @@ def advance(
     predicted = jnp.where(predicted > 0, predicted, 0.5 * slope)
 
     loose = (convex & (decrement <= LOOSE * value)) | (stalled >= PATIENCE // 2)
-    narrow = (lane.widen > 1) & loose
+    narrow = (lane.widen > 1) & loose & ~detour
     steps = lane.steps + 1
     failed = ~finite & jnp.isinf(lane.value)
-    converged = convex & (decrement <= tolerance * (value + FLOOR)) & (lane.widen <= 1)
+    converged = convex & (decrement <= tolerance * (value + FLOOR)) & (lane.widen <= 1) & ~detour
     stuck = (stalled >= PATIENCE) & (lane.widen <= 1)
     status = jnp.where(
         failed,
@@ -174,20 +189,17 @@ def advance(
         done=failed | converged | stuck | (steps >= max_steps),
         status=status.astype(jnp.int32),
         decrement=decrement / (value + FLOOR),
-        condition=jnp.max(exact_pivots) / jnp.min(exact_pivots),
+        condition=jnp.max(pivots[0]) / jnp.min(pivots[0]),
     )
-    after = Lane(
-        z=z,
-        value=value,
-        grad=grad,
-        hess=hess,
+    after = kept._replace(
         damping=damping,
-        predicted=predicted,
+        predicted=jnp.where(detour, lane.predicted, predicted),
         steps=steps,
         stalled=jnp.where(narrow, 0, stalled),
         widen=jnp.where(narrow, jnp.maximum(lane.widen * NARROW, 1.0), lane.widen),
         fresh=narrow,
-        curvature=slope / jnp.maximum(jnp.dot(step, step), tiny),
+        detour=detour,
+        curvature=jnp.where(detour, lane.curvature, slope / jnp.maximum(jnp.dot(step, step), tiny)),
     )
     return after, jnp.where(narrow, z, ahead), verdict
 

@@ -84,11 +84,12 @@ def solve(
     def evaluate(z: Array, wide: Array, row: Array) -> tuple[Array, Array, Array]:
         here = jax.tree.map(lambda leaf: leaf[row], table)
 
-        def risk(z: Array) -> Array:
-            return objective(z, wide, shared, here)
+        def slope(z: Array) -> tuple[Array, tuple[Array, Array]]:
+            value, grad = jax.value_and_grad(objective)(z, wide, shared, here)
+            return grad, (value, grad)
 
-        value, grad = jax.value_and_grad(risk)(z)
-        return value, grad, jax.jacfwd(jax.grad(risk))(z)
+        hess, (value, grad) = jax.jacfwd(slope, has_aux=True)(z)  # one pass for all three
+        return value, grad, hess
 
     def body(carry: Any) -> Any:
         lane, trial, task, following, result = carry

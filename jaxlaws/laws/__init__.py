@@ -1,8 +1,8 @@
-"""The catalogue: every law by name. `bnsl` and the laws over schedules are functions of a size."""
+"""The catalogue: every law by name, and the families whose members are made by a function."""
 
+import ast
 import difflib
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -226,24 +226,67 @@ def __getattr__(name: str) -> Law:
 
 
 def find(name: str) -> Law:
-    """A law of the catalogue by name; ``bnsl(2)`` makes the member of a family.
+    """A law of the catalogue by name, or the member of a family as one would make it in Python.
+
+    Words need no quotes: ``vocab_parametric(count)``, ``shukor_mixture(3, joint)``.
 
     Raises:
-        InputError: There is no such law; the nearest name is suggested.
+        InputError: There is no such law (the nearest name is suggested) or member.
 
-    >>> find("bnsl(1)").params["d"].size
-    (1,)
+    >>> find("bnsl(1)").params["d"].size, find("sloth_skills(2, 5, 3)").params["W1"].size
+    ((1,), (3, 2))
     """
     if name in CATALOGUE:
         return CATALOGUE[name]
-    if sized := re.fullmatch(r"bnsl\((\d+)\)", name):
-        return bnsl(int(sized[1]))
-    near = difflib.get_close_matches(name, [*CATALOGUE, "bnsl(1)"], 1)
+    stem = name.partition("(")[0].strip()
+    if stem in FAMILIES:
+        return _member(stem, name)
+    known = [*CATALOGUE, *FAMILIES]
+    near = difflib.get_close_matches(stem, known, 1)
     raise InputError(
         f"There is no law {name!r}"
         + (f"; did you mean {near[0]!r}?" if near else ";")
         + " `jaxlaws list` shows them all."
     )
+
+
+def _member(stem: str, name: str) -> Law:
+    """What the call ``name`` of a family makes."""
+    family = FAMILIES[stem]
+    takes = inspect.signature(family)
+    try:
+        call = ast.parse(name.strip(), mode="eval").body
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            raise TypeError("no arguments are given")
+        bound = takes.bind(
+            *map(_literal, call.args), **{str(k.arg): _literal(k.value) for k in call.keywords}
+        )
+        flags = {}
+        for key, value in bound.arguments.items():
+            kind = takes.parameters[key].annotation
+            if kind is int and type(value) is not int:
+                raise TypeError(f"{key} is a whole number, got {value!r}")
+            if kind is bool and isinstance(value, str):  # joint: the name of the flag, or its other
+                flags[value], bound.arguments[key] = key, value == key
+        for key, value in list(bound.arguments.items()):  # said or not, it is the same object
+            if value == takes.parameters[key].default:
+                del bound.arguments[key]
+        made = family(*bound.args, **bound.kwargs)
+        if wrong := [word for word in flags if word not in made.name]:
+            raise TypeError(f"{flags[wrong[0]]} cannot be {wrong[0]!r}")
+    except (SyntaxError, TypeError, ValueError, KeyError) as error:
+        shown = ", ".join(takes.parameters)
+        raise InputError(f"{name!r} makes no law ({error}); write it {stem}({shown}).") from None
+    return made
+
+
+def _literal(node: ast.expr) -> Any:
+    """A number, a word with or without quotes, or tuples of them."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Tuple | ast.List):
+        return tuple(map(_literal, node.elts))
+    return ast.literal_eval(node)
 
 
 def rebuild(recipe: Sequence[tuple[str, Any]]) -> Law:

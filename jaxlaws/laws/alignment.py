@@ -54,8 +54,8 @@ def bon_best(a: Array, b: Array) -> Array:
 
 
 def _rl(d: Array, a: Array, b: Array) -> Array:
-    far = jnp.where(d > 0, d, 1.0)
-    return jnp.where(d > 0, far * (a - b * jnp.log(far)), 0.0)
+    none = d == 0
+    return jnp.where(none, 0.0, d * (a - b * jnp.log(jnp.where(none, 1.0, d))))
 
 
 @law(source="gao2022")

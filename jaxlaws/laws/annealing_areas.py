@@ -88,14 +88,15 @@ def rates(
     """(steps + 1,) rates eta_0 .. eta_s of a schedule given in words: constant, cosine or linear.
 
     Steps up to `warmup_counted_at_peak` stand at the peak, as the areas count a warm-up; a constant
-    schedule never leaves it.
+    schedule never leaves it. NaN where the warm-up fills the schedule.
 
     >>> [round(float(eta), 2) for eta in rates("linear", 4, peak=1.0, end=0.2)]
     [1.0, 0.8, 0.6, 0.4, 0.2]
     """
     step = jnp.arange(steps + 1.0)
     after = (step - warmup_counted_at_peak) / (steps - warmup_counted_at_peak)
-    return end + (peak - end) * SHAPES[schedule](jnp.clip(after, 0.0, 1.0))
+    eta = end + (peak - end) * SHAPES[schedule](jnp.clip(after, 0.0, 1.0))
+    return jnp.where(jnp.asarray(warmup_counted_at_peak) < steps, eta, jnp.nan)
 
 
 def loss(S1: Array, S2: Array, L0: Array, A: Array, alpha: Array, C: Array) -> Array:

@@ -19,6 +19,7 @@ Ceiling = Annotated[Array, Parameter("", positive, (0.2, 10.0))]
 Bend = Annotated[Array, Parameter("", positive, (0.05, 5.0))]
 Offset = Annotated[Array, Parameter("", positive, (1e-12, 1e-2))]
 SOURCE = "alabdulmohsin2022"
+FARTHEST = 1e4  # logits between which m4's root lies: |ln height| / alpha for any constants
 
 
 @law(source=SOURCE)
@@ -63,18 +64,21 @@ def m4(
     $$\frac{\varepsilon - \varepsilon_\infty}{(\varepsilon_0 - \varepsilon)^{\alpha}}
       = \beta x^{c}$$
 
-    Implicit in the error: its root in (eps_inf, eps_0) is unique, found by bisection and
-    differentiated through the root; alpha = 0 gives m2 [alabdulmohsin2022, M4].
+    Implicit in the error: its root in (eps_inf, eps_0) is unique, found by bisection in the logit
+    of its place between the two and differentiated through the root; alpha = 0 gives m2
+    [alabdulmohsin2022, M4].
     """
     span = eps_0 - eps_inf
-    height = beta * x**c
+    one = jnp.ones_like(span)
+    log_height = jnp.log(beta) + c * jnp.log(x)
+    bend = jnp.where(alpha == 0, 1.0, alpha)
 
-    def gap(share: Array) -> Array:
-        return jnp.log(share * span) - jnp.log(height) - alpha * jnp.log(span * (1 - share))
+    def gap(u: Array) -> Array:
+        left = jnp.log(span) + jax.nn.log_sigmoid(u)
+        return left - log_height - bend * (jnp.log(span) + jax.nn.log_sigmoid(-u))
 
-    limit = 1e-15 if span.dtype == jnp.float64 else 1e-7
-    exact = eps_inf + span * root(gap, jnp.full_like(span, limit), jnp.full_like(span, 1 - limit))
-    return jnp.where(alpha == 0, eps_inf + height, exact)
+    exact = eps_inf + span * jax.nn.sigmoid(root(gap, -FARTHEST * one, FARTHEST * one))
+    return jnp.where(alpha == 0, eps_inf + jnp.exp(log_height), exact)
 
 
 @lru_cache(maxsize=32)  # one object per size, so that compiled code is found again

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+from jaxlaws._errors import InputError
+
 BEST_RATE = 0.5  # best constant rate over the best cosine's peak, about [hagele2024; recalled]
 
 
@@ -21,12 +23,14 @@ def rate(
 ) -> Array:
     """Learning rate at step n of N: linear warm-up, constant, then N_d steps of cooldown.
 
-    A cooldown of 10 to 20 % of the steps does as well as a cosine [hagele2024].
+    A cooldown of 10 to 20 % of the steps does as well as a cosine. NaN where warm-up and cooldown
+    do not fit into the run [hagele2024].
     """
     rise = jnp.where(n < warmup, n / jnp.maximum(warmup, 1), 1.0)
     done = (n - (N - N_d)) / N_d
     cooling = done > 0
-    return eta_max * rise * jnp.where(cooling, factor(jnp.where(cooling, done, 1.0), kind), 1.0)
+    fall = jnp.where(cooling, factor(jnp.where(cooling, done, 1.0), kind), 1.0)
+    return jnp.where(warmup + N_d > N, jnp.nan, eta_max * rise * fall)
 
 
 def cost_ratio(ratios: Sequence[float] | Array, cooldown_share: Array) -> Array:
@@ -46,13 +50,15 @@ def named_schedule(
     """(T,) rates of "cosine_T" or "constant_T" with a linear warm-up that reaches the peak.
 
     Raises:
-        ValueError: Another kind of schedule.
+        InputError: Another kind of schedule, or one that the warm-up fills.
     """
     kind, _, length = schedule.partition("_")
     if kind not in ("cosine", "constant") or not length.isdigit():
-        raise ValueError(f"schedule is cosine_T or constant_T for T steps, got {schedule!r}.")
+        raise InputError(f"schedule is cosine_T or constant_T for T steps, got {schedule!r}.")
     rest = int(length) - warmup
-    phase = jnp.pi * jnp.arange(rest) / rest
+    if rest <= 0:
+        raise InputError(f"warmup is shorter than {schedule}, got {warmup} steps.")
+    phase = jnp.pi * jnp.arange(float(rest)) / rest
     after = end + (peak - end) * (1 + jnp.cos(phase)) / 2 if kind == "cosine" else peak
     return jnp.concatenate([jnp.linspace(0.0, peak, warmup), jnp.broadcast_to(after, (rest,))])
 

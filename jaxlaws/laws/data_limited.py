@@ -24,8 +24,12 @@ def optimal_params(U: Array, *, A: Array, B: Array, alpha: Array, beta: Array) -
     The optimum of chinchilla under C = 6ND, solved for the N that goes with D = U
     [hoffmann2022, eq. 4; muennighoff2023, sec. 3.1].
     """
-    G = (alpha * A / (beta * B)) ** (1 / (alpha + beta))
-    return G * (G * U) ** (beta / alpha)
+    return jnp.exp(_log_optimal_params(U, A, B, alpha, beta))
+
+
+def _log_optimal_params(U: Array, A: Array, B: Array, alpha: Array, beta: Array) -> Array:
+    G = (jnp.log(alpha * A) - jnp.log(beta * B)) / (alpha + beta)
+    return G + beta / alpha * (G + jnp.log(U))
 
 
 def effective(unique: Array, repeats: Array, half: Array) -> Array:
@@ -81,7 +85,10 @@ def muennighoff(
     and parameters beyond the optimum for U both lose their worth [muennighoff2023, eq. 5-7].
     """
     U = jnp.minimum(U_D, D)
-    U_N = jnp.minimum(N, optimal_params(U, A=A, B=B, alpha=alpha, beta=beta))
-    N_eff = effective(U_N, N / U_N - 1, R_N_star)
+    # In logs, because the optimum overflows where beta is many times alpha; beyond e^30 repeats
+    # parameters are worth no more, and the slope would be 0 times infinity.
+    excess = jnp.maximum(jnp.log(N) - _log_optimal_params(U, A, B, alpha, beta), 0.0)
+    worth = effective(jnp.ones_like(N), jnp.expm1(jnp.minimum(excess, 30.0)), R_N_star)
+    size = jnp.log(N) - excess + jnp.log(worth)
     D_eff = effective(U, D / U - 1, R_D_star)
-    return E + A * N_eff**-alpha + B * D_eff**-beta
+    return E + A * jnp.exp(-alpha * size) + B * D_eff**-beta

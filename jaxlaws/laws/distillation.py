@@ -79,7 +79,8 @@ def busbridge_distillation(
       \left(A' N_S^{-\alpha'} + B' D_S^{-\beta'}\right)^{\gamma'}$$
 
     L(N, D) is `busbridge_supervised`; primed symbols end in _s. A teacher may be too good for its
-    student [busbridge2025].
+    student. A factor of L(N, D) is one of d1: fit with ``fix(d1=1.0)``, or with the constants of
+    `busbridge_supervised` held [busbridge2025].
     """
     own = busbridge_supervised.fn(N_S, D_S, E=E, A=A, alpha=alpha, B=B, beta=beta, gamma=gamma)
     teacher = jnp.log(L_T)

@@ -145,7 +145,10 @@ def multimodal_loss(
 
 
 def infogain(mutual_information_nats: Array, text_loss_nats: Array) -> Array:
-    """Share of a caption's information that its image gives: I(text, image) / L(text), below 1."""
+    """Share of a caption's information that its image gives: I(text, image) / L(text), below 1.
+
+    [henighan2020]
+    """
     return mutual_information_nats / text_loss_nats
 
 

@@ -220,7 +220,7 @@ def safe_tokens(*, N: Array, coefficient: Any = 5e3, exponent: Any = 0.74) -> Ar
 def misread_exponent(*, aN: Array, aD: Array) -> Array:
     """Exponent of N_opt if `kaplan_nd` is minimised under C = 6ND: 1 / (1 + aN/aD).
 
-    A misuse: the law is of early-stopped runs, and 0.575 is not the paper's 0.73.
+    A misuse: the law is of early-stopped runs, and 0.575 is not the paper's 0.73 [kaplan2020].
     """
     return 1 / (1 + aN / aD)
 

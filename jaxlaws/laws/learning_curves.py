@@ -153,8 +153,7 @@ def uncertainties(*, p: Array) -> tuple[Array, Array, Array]:
     """
 
     def entropy(q: Array) -> Array:
-        safe = jnp.where(q > 0, q, 1.0)
-        return -jnp.sum(safe * jnp.log(safe), axis=-1)
+        return -jnp.sum(q * jnp.log(jnp.where(q == 0, 1.0, q)), axis=-1)
 
     total, aleatoric = entropy(jnp.mean(p, axis=0)), jnp.mean(entropy(p), axis=0)
     return total, aleatoric, total - aleatoric

@@ -10,8 +10,8 @@ from jax import Array
 
 from jaxlaws._implicit import root
 from jaxlaws._law import Law, Parameter, Variable, law
-from jaxlaws._support import interval, positive, real
-from jaxlaws.quantities import Amplitude, Entropy, Exponent, Loss, Mixture, Params, Steps, Tokens
+from jaxlaws._support import interval, positive, real, simplex
+from jaxlaws.quantities import Amplitude, Entropy, Exponent, Loss, Params, Steps, Tokens
 
 # Uni-modal exponents (alpha of size, beta of data); only these are printed [aghajanyan2023]
 UNIMODAL = {
@@ -39,7 +39,7 @@ def ye_data_mixing(domains: int) -> Law:
     """
 
     def fn(
-        r: Mixture,
+        r: Annotated[Array, Variable("share", simplex, size=(domains,))],
         *,
         c: Entropy,
         k: Height,
@@ -50,7 +50,7 @@ def ye_data_mixing(domains: int) -> Law:
         $$L_i(r) = c_i + k_i \exp\left(\sum_j t_{ij} r_j\right)$$
 
         Adding a number to all t and dividing k by its exponential changes nothing, as shares sum
-        to 1; reported with t of mean zero [ye2024].
+        to 1; reported with t of mean zero, or fit with ``fix(k=1.0)`` [ye2024].
         """
         return mixed_loss(r, c, k, t)
 
@@ -143,7 +143,8 @@ def aghajanyan_mixed_modal(
       - C_{ij} + A_{ij} N^{-\alpha_{ij}} + B_{ij} (D_i + D_j)^{-\beta_{ij}}$$
 
     C_ij is the most the modalities can gain from each other; they compete until size and data
-    bring the last two terms below it. The printed uni-modal exponents are `UNIMODAL`
+    bring the last two terms below it. Of E and C only (E_i + E_j)/2 - C is identified: fit with
+    ``fix(E=...)`` from the uni-modal fits. The printed uni-modal exponents are `UNIMODAL`
     [aghajanyan2023; the layout of the interaction recalled].
     """
     own = E + A * N**-alpha + B * jnp.stack([D_i, D_j]) ** -beta
@@ -167,11 +168,12 @@ def competition(
 
 @lru_cache(maxsize=32)
 def shukor_mixture(domains: int, joint: bool = False) -> Law:
-    """Loss on a target domain of size, data and a mixture, additive or joint.
+    """Loss on a target domain of size, data and a mixture, additive or joint [shukor2025].
 
     >>> sorted(shukor_mixture(3).params)
     ['A', 'B', 'C', 'E', 'alpha', 'beta', 'gamma']
     """
+    Shares = Annotated[Array, Variable("share", simplex, size=(domains,))]
     Heights = Annotated[Array, Parameter("", positive, (0.05, 20.0), (domains,))]
     Powers = Annotated[Array, Parameter("", positive, (0.05, 2.0), (domains,))]
     Outer = Annotated[Array, Parameter("", real, (-3.0, 3.0))]
@@ -179,7 +181,7 @@ def shukor_mixture(domains: int, joint: bool = False) -> Law:
     def additive(
         N: Params,
         D: Tokens,
-        h: Mixture,
+        h: Shares,
         *,
         E: Entropy,
         C: Heights,
@@ -200,7 +202,7 @@ def shukor_mixture(domains: int, joint: bool = False) -> Law:
     def with_scale(
         N: Params,
         D: Tokens,
-        h: Mixture,
+        h: Shares,
         *,
         E: Entropy,
         C: Heights,
@@ -231,8 +233,8 @@ def shukor_mixture(domains: int, joint: bool = False) -> Law:
 
 def _power(h: Array, gamma: Array) -> Array:
     """h^gamma with a share of zero giving zero, and no NaN in its derivatives."""
-    there = h > 0
-    return jnp.where(there, jnp.where(there, h, 1.0) ** gamma, 0.0)
+    zero = h == 0
+    return jnp.where(zero, 0.0, jnp.where(zero, 1.0, h) ** gamma)
 
 
 FAMILIES: dict[str, Callable[..., Law]] = {

@@ -14,7 +14,6 @@ from jaxlaws.quantities import Accuracy
 
 SWEEPS = 100  # rounds of imputation: enough for 6 digits on a table of a hundred models
 
-Capabilities = Annotated[Array, Variable("", real, size=(None,))]
 Billions = Annotated[Array, Variable("1e9 parameters", typical=(1e-3, 1e5))]
 Trillions = Annotated[Array, Variable("1e12 tokens", typical=(1e-4, 1e4))]
 Number = Annotated[Array, Variable("number", real)]
@@ -30,6 +29,8 @@ def ruan_observational(components: int = 3) -> Law:
     (2,)
     """
     Weights = Annotated[Array, Parameter("", real, (-10.0, 10.0), (components,))]
+
+    Capabilities = Annotated[Array, Variable("", real, size=(components,))]
 
     def fn(S: Capabilities, *, h: Floor, w: Weights, b: Level) -> Accuracy:
         r"""Score of a task from a model's capabilities S, components of its benchmark scores.
@@ -83,7 +84,7 @@ def capabilities(scores: Array, components: int = 3) -> tuple[Array, Array]:
 
 @lru_cache(maxsize=32)
 def sloth_skills(skills: int, families: int, benchmarks: int) -> Law:
-    """Scores on several benchmarks from a few skills that size and tokens give to a family.
+    """Scores on benchmarks from a few skills that size and tokens give to a family [polo2024].
 
     >>> sloth_skills(2, 5, 3).params["W1"].size
     (3, 2)
@@ -112,10 +113,12 @@ def sloth_skills(skills: int, families: int, benchmarks: int) -> Law:
           \theta = (\ln s, \ln t, \ln s \ln t)\, W_1 + \mathrm{intercept}_{family}$$
 
         g is logistic. The units of s and t decide what the product term means. Skills are found up
-        to a linear map; fix c at chance [polo2024].
+        to an affine map: ``fix(W2=..., b2=...)`` leaves none free; fix c at chance [polo2024].
         """
         i, j = family.astype(int), benchmark.astype(int)
-        return skill_score(s, t, W1, intercept[i], W2[:, j], b2[j], c[j])
+        # Held parameters are numpy arrays, which a traced number cannot index.
+        own, weight, shift, chance = map(jnp.asarray, (intercept, W2, b2, c))
+        return skill_score(s, t, W1, own[i], weight[:, j], shift[j], chance[j])
 
     return law(fn, source="polo2024", name=f"sloth_skills({skills}, {families}, {benchmarks})")
 

@@ -102,10 +102,12 @@ def compute_overhead(*, k_N: Array, alpha: Array, beta: Array) -> Array:
 def worth_of_epochs(*, epochs: Array, R_D_star: Array) -> Array:
     """Fresh passes that epochs over the same tokens are worth [muennighoff2023, eq. 5].
 
+    NaN below one epoch: those tokens are not all seen.
+
     >>> round(float(worth_of_epochs(epochs=4.0, R_D_star=15.387756)), 3)
     3.726
     """
-    return 1 - R_D_star * jnp.expm1(-(epochs - 1) / R_D_star)
+    return jnp.where(epochs < 1, jnp.nan, 1 - R_D_star * jnp.expm1(-(epochs - 1) / R_D_star))
 
 
 def loss_when_repeated(

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import jax.numpy as jnp
 from jax import Array
 
 from jaxlaws._law import Constants, Parameter, law
@@ -103,7 +104,8 @@ def kaplan_nd(
     There is no floor, so it must not be read beyond the crossing near N = 1e12, L = 1.7
     [kaplan2020, eq. 1.5].
     """
-    return ((Nc / N) ** (aN / aD) + Dc / D) ** aD
+    size, data = aN / aD * jnp.log(Nc / N), jnp.log(Dc / D)  # the ratio of exponents may be large
+    return jnp.exp(aD * jnp.logaddexp(size, data))
 
 
 @law(

@@ -67,8 +67,8 @@ def log_law(
     Defined where A x^a > 1; below it the score is its limit 0 [isik2024].
     """
     inner = jnp.log(A) + a * jnp.log(x)
-    safe = jnp.where(inner > 0, inner, 1.0)
-    return jnp.where(inner > 0, safe**b, 0.0)
+    below = inner <= 0
+    return jnp.where(below, 0.0, jnp.where(below, 1.0, inner) ** b)
 
 
 @law(source="gadre2024")

@@ -58,7 +58,8 @@ def power_schedule(
     $$\eta_{power}(n) = \min(\eta_{max}, \beta\, a\, n^{b})$$
 
     up to N_warm a ramp to it, over the last N_decay of N tokens a fall from it to zero; continuous
-    at both joins, and before the decay the same for every N [shen2024].
+    at both joins, and before the decay the same for every N; NaN where warm-up and decay do not fit
+    into the run [shen2024].
 
     Args:
         n: Tokens consumed.
@@ -72,12 +73,9 @@ def power_schedule(
         decay: Name of a shape in `DECAYS`.
     """
     held = jnp.clip(jnp.asarray(n, float), N_warm, N - N_decay)
-    rate = jnp.minimum(eta_max, batch_sequences * a * held**b)
-    return (
-        rate
-        * jnp.clip(n / N_warm, 0.0, 1.0)
-        * decay_factor(x=(n - N + N_decay) / N_decay, family=decay)
-    )
+    rate = jnp.minimum(eta_max, batch_sequences * a * held**b) * jnp.clip(n / N_warm, 0.0, 1.0)
+    fall = decay_factor(x=(n - N + N_decay) / N_decay, family=decay)
+    return jnp.where(N_warm + N_decay > N, jnp.nan, rate * fall)
 
 
 def _one_minus_sqrt(x: Array) -> Array:
@@ -125,10 +123,10 @@ def wsd(
     $$\eta(s) = \eta \min(s/W, 1)\, f(s - T)$$
 
     A tenth of the tokens is enough for the decay, 2.5 % is not. Because runs share their stable
-    phase, m sizes times m amounts of data cost O(m) runs, not O(m^2).
+    phase, m sizes times m amounts of data cost O(m) runs, not O(m^2). NaN unless W <= T <= S.
     """
     fall = decay_factor(family=family, x=(s - T) / (S - T), s_minus_T=s - T, tau=tau)
-    return eta * jnp.clip(s / W, 0.0, 1.0) * fall
+    return jnp.where((W <= T) & (T <= S), eta * jnp.clip(s / W, 0.0, 1.0) * fall, jnp.nan)
 
 
 QUANTITIES: dict[str, dict[str, Callable[..., Any]]] = {

@@ -5,6 +5,7 @@ learning rates (curve, step) once and returns a law of the curve's number and th
 whole schedule per run is written with a `jaxlaws.quantities.Schedule` input instead.
 """
 
+from functools import partial
 from typing import Annotated
 
 import jax.numpy as jnp
@@ -56,7 +57,7 @@ def lr_annealing(schedules: ArrayLike, decay: float = 0.999) -> Law:
         schedules: (curves, T) learning rates; warm-up steps are entered at the peak rate.
         decay: The momentum lambda of the annealing, not fitted.
     """
-    forward, annealed = (jnp.asarray(table) for table in areas(_table(schedules), decay))
+    forward, annealed = areas(_table(schedules), decay)
 
     def fn(
         curve: Curve, step: Steps, *, L0: Entropy, A: Weight, alpha: Exponent, C: Weight
@@ -69,7 +70,8 @@ def lr_annealing(schedules: ArrayLike, decay: float = 0.999) -> Law:
         buys loss that a constant rate would not [tissue2024, eq. 1].
         """
         at = (curve.astype(int), step.astype(int))
-        return L0 + A * forward[at] ** -alpha - C * annealed[at]
+        S1, S2 = (jnp.asarray(table, step.dtype)[at] for table in (forward, annealed))
+        return L0 + A * S1**-alpha - C * S2
 
     return law(
         fn,
@@ -93,7 +95,7 @@ def multi_power_law(schedules: ArrayLike) -> Law:
         schedules: (curves, T) learning rates, warm-up included.
     """
     eta = _table(schedules)
-    area = jnp.asarray(np.cumsum(eta, axis=1))
+    area = np.cumsum(eta, axis=1)
     # A step whose rate did not change adds nothing to the sum, so only the changes are kept.
     gaps = np.diff(eta, axis=1)
     longest = max(int((gaps != 0).sum(axis=1).max()), 1)
@@ -106,9 +108,8 @@ def multi_power_law(schedules: ArrayLike) -> Law:
         where[i, :m] = changed + 1
         drop[i, :m] = gap[changed]
         rate[i, :m] = eta[i, changed + 1]
-        before[i, :m] = np.asarray(area)[i, changed]
+        before[i, :m] = area[i, changed]
     rate = np.where(rate > 0, rate, 1.0)
-    where_, drop_, rate_, before_ = (jnp.asarray(v) for v in (where, drop, rate, before))
 
     def fn(
         curve: Curve,
@@ -130,14 +131,17 @@ def multi_power_law(schedules: ArrayLike) -> Law:
         S_k(t) is the area from step k to t; warm-up counts in both sums [luo2025, eq. 8].
         """
         i, t = curve.astype(int), step.astype(int)
-        since = area[i, t] - before_[i]
-        counted = (where_[i] <= t) & (drop_[i] != 0)
+        # Tables take the precision of the fit, not the one that was set when the law was made.
+        cast = partial(jnp.asarray, dtype=step.dtype)
+        S1, drops = cast(area)[i, t], cast(drop)[i]
+        since = S1 - cast(before)[i]
+        counted = (jnp.asarray(where)[i] <= t) & (drops != 0)
         # The unused branch is kept finite, so that its derivative is no NaN.
-        growth = jnp.log1p(C * rate_[i] ** -gamma * jnp.where(counted, since, 0.0))
+        growth = jnp.log1p(C * cast(rate)[i] ** -gamma * jnp.where(counted, since, 0.0))
         return (
             L0
-            + A * area[i, t] ** -alpha
-            - B * jnp.sum(jnp.where(counted, drop_[i], 0.0) * jnp.expm1(-beta * growth))
+            + A * S1**-alpha
+            - B * jnp.sum(jnp.where(counted, drops, 0.0) * jnp.expm1(-beta * growth))
         )
 
     return law(

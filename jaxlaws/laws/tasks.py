@@ -139,7 +139,7 @@ def flp_loss(
     First of two steps to a score; the form is recalled, and no constants were recovered
     [chen2024flp].
     """
-    return (C / C_N) ** a_N
+    return jnp.exp(a_N * (jnp.log(C) - jnp.log(C_N)))  # C_N squared overflows float32
 
 
 @law(source=FLP)

@@ -153,8 +153,8 @@ def bleu_log_law(
     constants is published [isik2024].
     """
     inner = jnp.log(A) + alpha * jnp.log(D_p)
-    safe = jnp.where(inner > 0, inner, 1.0)
-    return jnp.where(inner > 0, safe**beta, 0.0)
+    below = inner <= 0
+    return jnp.where(below, 0.0, jnp.where(below, 1.0, inner) ** beta)
 
 
 def data_value(D_p: Array, factor: Array, A: Array, alpha: Array, beta: Array) -> Array:

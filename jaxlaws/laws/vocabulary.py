@@ -9,7 +9,7 @@ from jax import Array
 
 from jaxlaws._implicit import root
 from jaxlaws._law import Constants, Law, Parameter, Variable, law
-from jaxlaws._support import negative, positive, real
+from jaxlaws._support import positive, real
 from jaxlaws.quantities import FLOP, Exponent, Params
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ def width(N_nv: Array) -> Array:
 def tokens_per_char(
     V: Vocabulary,
     *,
-    a: Annotated[Array, Parameter("", positive, (2e-3, 2e-2))],
-    b: Annotated[Array, Parameter("", negative, (-0.5, -0.05))],
-    c: Annotated[Array, Parameter("", positive, (0.5, 3.0))],
+    a: Annotated[Array, Parameter("", real, (2e-3, 2e-2))],
+    b: Annotated[Array, Parameter("", real, (-0.5, -0.05))],
+    c: Annotated[Array, Parameter("", real, (0.5, 3.0))],
 ) -> Annotated[Array, Variable("tokens per character", name="f")]:
     r"""Tokens that a tokeniser with V entries makes of a character of English text.
 

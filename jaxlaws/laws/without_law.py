@@ -139,4 +139,12 @@ WITHOUT_LAW: tuple[tuple[str, str], ...] = (
         "Linguistic Collapse, 2405.17767",
         "Measures and their correlations with size, linguistic_collapse_metrics; no fitted form.",
     ),
+    (
+        "FM-annealing (sibling of lr_annealing), 2512.13705",
+        "Its term sums the optimiser's own moments over training, which no table of runs holds.",
+    ),
+    (
+        "Unified Neural Scaling Laws (successor of bnsl), 2605.26248",
+        "Several inputs at once; the reading list names it without its formula.",
+    ),
 )

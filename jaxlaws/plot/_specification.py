@@ -24,7 +24,7 @@ SPREAD = 4.0  # answers that differ by more than this factor are drawn on a log 
 def specification_curve(
     found: Sensitivity | pd.DataFrame,
     *,
-    of: str = "tokens_per_param",
+    of: str = "tokens_per_parameter",
     runs: Runs | None = None,
     title: str | None = None,
 ) -> "Figure":
@@ -35,7 +35,7 @@ def specification_curve(
 
     Args:
         found: What jl.sensitivity returned, or its table.
-        of: The column to draw: "tokens_per_param", "prediction", "a", "N_opt", a parameter.
+        of: The column to draw: "tokens_per_parameter", "prediction", "a", "N_opt", a parameter.
         runs: The runs, for the title.
         title: The title.
 
@@ -88,7 +88,7 @@ def _answers(
     style.scale(ax.yaxis, values, name=of, unit=UNITS.get(of, ""), log=log)
     if of in WORDS:
         ax.set_ylabel(WORDS[of])
-    elif of == "tokens_per_param":
+    elif of == "tokens_per_parameter":
         ax.set_ylabel("tokens per parameter")
     elif of == "prediction" and isinstance(found, Sensitivity):
         ax.set_ylabel(f"predicted {symbol(found.quantity)}")

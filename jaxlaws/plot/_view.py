@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaxlaws._draws import Draws
@@ -166,7 +165,7 @@ def alone(given: Draws | Fit) -> Draws:
     point = given.point if isinstance(given, Draws) else given.params
     return Draws(
         law=given.law,
-        params={k: jnp.asarray(v)[None] for k, v in point.items()},
+        params={k: np.asarray(v)[None] for k, v in point.items()},
         point=point,
         status=np.zeros(1, int),
         origin="estimate",
