@@ -1,5 +1,6 @@
 """The command line: arguments in, exit code out. Standard library alone until a command runs."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -73,7 +74,10 @@ def _settings() -> Iterator[None]:
             "jax_persistent_cache_min_entry_size_bytes": 0,
         }
     before = {name: getattr(jax.config, name) for name in wanted}
+    thresholds = gc.get_threshold()
     try:
+        # Tracing makes millions of objects and next to no garbage: looking for it takes a tenth.
+        gc.set_threshold(100_000, *thresholds[1:])
         for name, value in wanted.items():
             jax.config.update(name, value)
         reset_cache()  # JAX looks for its folder once
@@ -81,6 +85,7 @@ def _settings() -> Iterator[None]:
     finally:
         for name, value in before.items():
             jax.config.update(name, value)
+        gc.set_threshold(*thresholds)
         reset_cache()
 
 

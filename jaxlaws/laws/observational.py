@@ -30,7 +30,7 @@ def ruan_observational(components: int = 3) -> Law:
     """
     Weights = Annotated[Array, Parameter("", real, (-10.0, 10.0), (components,))]
 
-    Capabilities = Annotated[Array, Variable("", real, size=(components,))]
+    Capabilities = Annotated[Array, Variable("score", real, size=(components,))]
 
     def fn(S: Capabilities, *, h: Floor, w: Weights, b: Level) -> Accuracy:
         r"""Score of a task from a model's capabilities S, components of its benchmark scores.
