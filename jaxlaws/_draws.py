@@ -40,11 +40,9 @@ class Draws:
             may not be at their lowest minimum.
         origin: How they were made, in words.
         space: Space of the residuals.
-        noise: (m,) residuals of single runs in that space, or (draw, m) a draw's own: what a new
-            run adds to the law.
+        noise: (m,) residuals of single runs in that space: what a new run adds to the law.
         fit: The fit they belong to; None for published constants.
         failure: What failed draws mean and what to do, where they are not refits.
-        chains: How a posterior's sampling went; None for other draws.
     """
 
     law: Law
@@ -58,7 +56,6 @@ class Draws:
     lowered: float = 0.0
     fit: Fit | None = None
     failure: str = ""
-    chains: Any = None
 
     def __len__(self) -> int:
         return len(self.status)
@@ -113,8 +110,8 @@ class Draws:
 
     @cached_property
     def _directions(self) -> tuple[np.ndarray, np.ndarray]:
-        if self.fit is None or self.chains is not None or len(self) < 2:
-            return np.zeros((0, 0)), np.zeros((0, 0))  # a prior leaves no direction open
+        if self.fit is None or len(self) < 2:
+            return np.zeros((0, 0)), np.zeros((0, 0))
         return directions(self.fit)
 
     @property
