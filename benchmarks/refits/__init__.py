@@ -1,0 +1,1 @@
+"""Published fits repeated on their public data, through the public API and its defaults."""
