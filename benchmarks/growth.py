@@ -31,7 +31,7 @@ def one(draws: int) -> None:
 def main() -> None:
     """Run every count in its own process and print the growth exponent of time."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("draws", type=int, nargs="*", default=[1000, 10_000, 100_000])
+    parser.add_argument("draws", type=int, nargs="*", default=[1000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--one", action="store_true", help="this process does the only count")
     options = parser.parse_args()
     if options.one:

@@ -245,6 +245,23 @@ def test_no_floor_in_the_data_is_reported() -> None:
     assert any("contributes nothing" in note for note in made.notes())
 
 
+def test_a_parameter_without_effect_is_reported() -> None:
+    @law
+    def idle(x: Scale, *, A: Amplitude, alpha: Exponent, H: Exponent) -> Loss:
+        """H acts where there is no run."""
+        return A * x**-alpha + jnp.where(x > 1e9, H, 0.0)
+
+    x = np.geomspace(1e2, 1e6, 30)
+    rng = np.random.default_rng(0)
+    noise = np.exp(0.01 * rng.standard_normal(30))
+    made = jl.fit(idle, jl.Runs.from_arrays(50 * x**-0.2 * noise, x=x), starts=8)
+    assert made.condition == np.inf
+    assert "not identified" in " ".join(made.notes())
+    boot = jl.bootstrap(made, draws=20)
+    assert np.isnan(boot.frame().loc["H", "se"])
+    assert boot.frame().loc["alpha", "se"] > 0
+
+
 def test_unidentified_parameters_are_reported() -> None:
     @law
     def twice(x: Scale, *, A: Amplitude, B: Amplitude, alpha: Exponent) -> Loss:

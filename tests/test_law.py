@@ -418,3 +418,16 @@ def test_tokens_are_an_input_of_their_own() -> None:
         return E + 0.0 * D
 
     assert tokens_only(jnp.ones(4), E=2.0).shape == (4,)
+
+
+@pytest.mark.parametrize("values", [dict(N=-1e9, D=1e9), dict(N=1e9, D=np.nan)])
+def test_outside_its_support_a_law_is_nan(values: dict[str, float]) -> None:
+    assert np.isnan(CHINCHILLA(**values, **CONSTANTS))
+
+
+def test_shares_that_do_not_sum_to_one_are_nan_alone() -> None:
+    mixture = jl.laws.find("ye_data_mixing(3)")
+    params = {name: jnp.full(p.size, 0.5) for name, p in mixture.params.items()}
+    (name,) = mixture.inputs
+    shares = np.array([[0.2, 0.3, 0.5], [0.9, 0.9, 0.9]])
+    assert np.isnan(mixture(**{name: shares}, **params)).tolist() == [False, True]

@@ -25,7 +25,15 @@ FAST = (
     "evo_dna_compute_optimal",
     "parscale_pile",
     "parscale_stack_python",
+    "scaling_with_vocabulary",
+    "routed_language_models",
+    "sft_rectified_lin2024",
     "openclip_reproducible",
+    "step_law_dense",
+    "bimix_pile",
+    "statistical_scaling_polo",
+    "lr_annealing",
+    "parallel",
 )
 SLOW = sorted(set(REFITS) - set(FAST))
 

@@ -61,12 +61,12 @@ def log_equivalent_compute(S: Array, w: Array, theta_ref: Array, nu_ref: Array) 
 def imputed(scores: Array, components: int = 1) -> Array:
     """Scores (models, benchmarks) with NaN filled by as many principal components, iterated."""
     known = jnp.isfinite(scores)
-    means = jnp.nanmean(scores, axis=0)
+    means = jnp.nanmean(scores, axis=0, keepdims=True)
 
     def sweep(_: int, table: Array) -> Array:
-        middle = table.mean(axis=0)
+        middle = table.mean(axis=0, keepdims=True)
         left, size, right = jnp.linalg.svd(table - middle, full_matrices=False)
-        low_rank = (left[:, :components] * size[:components]) @ right[:components] + middle
+        low_rank = (left[:, :components] * size[None, :components]) @ right[:components] + middle
         return jnp.where(known, scores, low_rank)
 
     return jax.lax.fori_loop(0, SWEEPS, sweep, jnp.where(known, scores, means))
@@ -77,9 +77,10 @@ def capabilities(scores: Array, components: int = 3) -> tuple[Array, Array]:
 
     Columns are centred, not scaled [ruan2024].
     """
-    left, size, _ = jnp.linalg.svd(scores - scores.mean(axis=0), full_matrices=False)
+    centred = scores - scores.mean(axis=0, keepdims=True)
+    left, size, _ = jnp.linalg.svd(centred, full_matrices=False)
     share = size**2 / jnp.sum(size**2)
-    return left[:, :components] * size[:components], share[:components]
+    return left[:, :components] * size[None, :components], share[:components]
 
 
 @lru_cache(maxsize=32)
