@@ -72,6 +72,7 @@ def main() -> None:
             rows.append(compare(name))
         except jl.InputError as error:  # a refusal in one sentence
             rows.append(dict(law=name, outcome="refused", narrow=str(error)))
+        jax.clear_caches()  # the code of all laws together is more than a process may map
         print(" ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in rows[-1].values()))
     frame = pd.DataFrame(rows)
     print("\n" + frame.to_string(index=False, float_format="{:.3g}".format, na_rep=""))

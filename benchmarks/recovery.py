@@ -89,6 +89,7 @@ def main() -> None:
             rows.append(recover(name))
         except jl.InputError as error:  # a law that cannot be fitted is a finding, not the end
             rows.append(dict(law=name, recovered=False, status=str(error)))
+        jax.clear_caches()  # the code of all laws together is more than a process may map
         line = pd.DataFrame(rows[-1:]).to_string(
             index=False, header=False, float_format="{:.3g}".format
         )
