@@ -20,6 +20,7 @@ from jaxlaws._runs import Runs
 from jaxlaws._solver import Newton, Solution, Tasks, solve
 
 ROWS = 2048  # resamples per compiled call where the runs are few; fits the cache of a core
+SCHEDULES = 4  # lanes of a law whose every run holds a whole schedule: 64 would take 26 GB
 CELLS = 2**22  # resamples x runs per compiled call at most
 
 
@@ -181,7 +182,8 @@ def minimise(
     total, p = starts.shape
     number = np.dtype(problem.dtype)
     block = max(8, min(ROWS, CELLS // problem.runs))
-    lanes = solver.lanes or max(1, min(64, block, CELLS // 8 // problem.runs))
+    most = SCHEDULES if "curve" in problem.law.inputs else 64
+    lanes = solver.lanes or max(1, min(most, block, CELLS // 8 // problem.runs))
     bounds = problem.layout.bounds(problem.dtype)
     widen = np.broadcast_to(np.asarray(widen, float), (total,))
     risk = objective_of(problem.law, problem.space)
