@@ -12,7 +12,8 @@ from jaxlaws._coordinates import Coordinates, Frame
 from jaxlaws._fit import FLAT, Fit
 from jaxlaws._risk import Row, Shared, objective_of
 
-# Rounding in pivots taken without exchange of rows can make a condition of 1e12 look like 3e7.
+# The fit's condition is of the residuals' slopes alone; the Hessian may be flatter than they are,
+# and is made only where they leave room for that.
 SUSPECT = 1e6
 
 

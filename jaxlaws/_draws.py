@@ -16,7 +16,7 @@ from jaxlaws._fit import FLAT, Fit, labelled
 from jaxlaws._interval import Answers, check_prob, interval
 from jaxlaws._law import Law
 from jaxlaws._refit import ENOUGH, refit
-from jaxlaws._resample import Jackknife, Pairs, Resampler, Sample, inflated_residuals
+from jaxlaws._resample import Jackknife, Pairs, Resampler, inflated_residuals
 from jaxlaws._risk import grow, minimise
 from jaxlaws._solver import CONVERGED, STATUS, Solution
 
@@ -306,7 +306,7 @@ def bootstrap(
         fit: The fit.
         resampler: `Pairs` (the default), `Bayesian`, `Residual`, `Wild`, `Parametric`, `Jackknife`.
         draws: Number of resamples; the jackknife takes one per run or group.
-        key: Random key; None is a fixed one. Draw i depends on the key and i alone.
+        key: Random key; None is a fixed one. Resample i depends on the key and i alone.
         progress: Called with (done, total).
 
     Raises:
@@ -347,7 +347,7 @@ def bootstrap(
         origin=f"{type(resampler).__name__.lower()} bootstrap"
         + (" by group" if getattr(resampler, "by", None) else ""),
         space=fit.space,
-        noise=_noise(sample),
+        noise=inflated_residuals(sample),
         solution=solution,
         lowered=lowered,
         fit=fit,
@@ -379,7 +379,7 @@ def laplace(fit: Fit, *, draws: int = 4000, key: Array | None = None) -> Draws:
         status=np.zeros(draws, int),
         origin="Laplace approximation",
         space=fit.space,
-        noise=_noise(fit.sample),
+        noise=inflated_residuals(fit.sample),
         fit=fit,
     )
 
@@ -397,7 +397,3 @@ def _jackknife(draws: Draws) -> Mapping[str, np.ndarray]:
 
     solution = minimise(problem, fit.solver, np.tile(fit.minima[0], (len(ids), 1)), ids, table)
     return to_params(fit, solution.z[solution.status == CONVERGED])
-
-
-def _noise(sample: Sample) -> np.ndarray:
-    return inflated_residuals(sample)

@@ -7,7 +7,6 @@ import numpy as np
 
 from jaxlaws._errors import InputError
 from jaxlaws._law import Law, Variable
-from jaxlaws._support import SHARES
 
 
 def check_points(law: Law, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -53,8 +52,7 @@ def check_input(variable: Variable, given: Any) -> np.ndarray:
     except (TypeError, ValueError):
         raise InputError(f"{name} must be a number, got {given!r}.") from None
     support, sizes = variable.support, variable.size
-    low = value <= 0 if support.name == "positive" else value < support.lower
-    if not np.isfinite(value).all() or low.any() or (value > support.upper).any():
+    if not np.isfinite(value).all() or support.refuses(value).any():
         raise InputError(f"{name} ({variable.unit}) must be finite and {support}, got {value}.")
     ends = value.shape[value.ndim - len(sizes) :]
     if value.ndim < len(sizes) or any(
@@ -65,6 +63,6 @@ def check_input(variable: Variable, given: Any) -> np.ndarray:
             f"{name} ({variable.unit}) takes {shown} values at every point, got shape "
             f"{value.shape}."
         )
-    if support.name == "simplex" and (np.abs(value.sum(axis=-1) - 1) > SHARES).any():
+    if not np.all(support.adds_up(value)):
         raise InputError(f"{name} ({variable.unit}) must sum to one, got {value}.")
     return value

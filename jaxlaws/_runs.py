@@ -14,7 +14,6 @@ import pandas as pd
 from jaxlaws._columns import called, numbers, require
 from jaxlaws._errors import InputError, InputWarning
 from jaxlaws._law import Law
-from jaxlaws._support import SHARES
 
 PACKAGE = str(Path(__file__).parent)
 COLLINEAR = 0.9999  # |correlation| of log inputs above which two exponents cannot be told apart
@@ -295,8 +294,7 @@ class Runs:
     def _supported(self, values: np.ndarray, name: str, support: Any, unit: str) -> None:
         with np.errstate(invalid="ignore"):
             open_end = support.lower == 0 and support.name in ("positive", "simplex")
-            low = values <= 0 if support.name == "positive" else values < support.lower
-            bad = low | (values > support.upper)
+            bad = support.refuses(values)
         if bad.any():
             i = int(np.argmax(bad.reshape(len(values), -1).any(axis=1)))
             what = "above zero" if open_end else f"in {support.name}"
@@ -305,15 +303,13 @@ class Runs:
                 f"{np.ravel(values[i])[0]:g} in row {self.rows[i]}; correct the row or drop it."
             )
 
-        if support.name == "simplex":
-            total = values.sum(axis=-1)
-            bad = np.abs(total - 1) > SHARES
-            if bad.any():
-                i = int(np.argmax(bad))
-                raise InputError(
-                    f"{self.name}: {self.called(name, unit)} must sum to one in every row, got "
-                    f"{total[i]:g} in row {self.rows[i]}; correct the row or drop it."
-                )
+        whole = support.adds_up(values)
+        if not np.all(whole):
+            i = int(np.argmin(whole))
+            raise InputError(
+                f"{self.name}: {self.called(name, unit)} must sum to one in every row, got "
+                f"{values[i].sum():g} in row {self.rows[i]}; correct the row or drop it."
+            )
 
     def _hint_units(self, law: Law) -> None:
         ranges = {

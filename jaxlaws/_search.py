@@ -60,7 +60,8 @@ def search(
     count = len(given[0])
     z = problem.layout.alive(np.concatenate(given))
     data = np.repeat(np.arange(tables), count)
-    wide = np.array([widening(problem, g) for g in range(tables)])[data]
+    widest = np.array([widening(problem, g) for g in range(tables)])
+    wide = widest[data]
     # A narrow objective can have minima that the wide one leads away from, but one far narrower
     # than the residuals has corners everywhere and lets nothing through.
     narrow = np.maximum(1.0, wide / NARROWEST)
@@ -70,7 +71,7 @@ def search(
     else:
         found = solve(z, data, widen=np.where(np.arange(len(z)) % count % 2 == 1, narrow, wide))
     ends = [jax.tree.map(lambda leaf, g=g: leaf[data == g], found) for g in range(tables)]
-    _look_around(problem, solve, ends, seed)
+    _look_around(problem, solve, ends, widest, seed)
     return [_lowest_first(own) for own in ends]
 
 
@@ -78,14 +79,16 @@ def distinct(solution: Solution, agree: float, most: int = 8) -> np.ndarray:
     """(k,) which ends, sorted by value, are distinct low minima, lowest first."""
     kept = [0]
     for i, value in enumerate(solution.value):
-        if not value <= NEARLY * solution.value[0] + 1e-12 or len(kept) == most:
+        if not value <= NEARLY * solution.value[0] + TINY or len(kept) == most:
             break
         if value > solution.value[kept[-1]] * (1 + agree):
             kept.append(i)
     return np.array(kept)
 
 
-def _look_around(problem: Problem, solve: Any, ends: list[Solution], seed: int) -> None:
+def _look_around(
+    problem: Problem, solve: Any, ends: list[Solution], widest: np.ndarray, seed: int
+) -> None:
     """Restart near the distinct low minima, in place, until nothing lower turns up.
 
     Where there are several minima, the lowest may have a basin that few starts fall into.
@@ -104,7 +107,7 @@ def _look_around(problem: Problem, solve: Any, ends: list[Solution], seed: int) 
             return
         near = np.concatenate([ends[g].z[low] for g, low in tasks])
         data = np.concatenate([np.full(len(low), g) for g, low in tasks])
-        full = np.array([widening(problem, g) for g in data])
+        full = widest[data]
         wide = np.where(np.arange(len(near)) % 2 == 1, np.minimum(full, 30.0), full)
         again = solve(near + AROUND * rng.standard_normal(near.shape), data, widen=wide)
         open_ = []

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 SHARES = 1e-3  # shares add up to one, but for their rounding in print
@@ -36,9 +38,16 @@ class Support:
     def holds(self, value: Array) -> Array:
         """Whether all numbers of a value lie in the closure; shares must also sum to one."""
         inside = jnp.all((value >= self.lower) & (value <= self.upper))
-        if self.name == "simplex":
-            inside &= jnp.abs(jnp.sum(value) - 1) <= SHARES
-        return inside
+        return inside & self.adds_up(value)
+
+    def refuses(self, values: np.ndarray) -> np.ndarray:
+        """Which numbers may not be given, elementwise: positive ones are above zero."""
+        low = values <= self.lower if self.name == "positive" else values < self.lower
+        return low | (values > self.upper)
+
+    def adds_up(self, values: Any) -> Any:
+        """(...,) whether shares (..., k) sum to one; whatever is not a share does."""
+        return self.name != "simplex" or abs(values.sum(axis=-1) - 1) <= SHARES
 
     def __repr__(self) -> str:
         return self.name

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import jax.numpy as jnp
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 import jaxlaws as jl
 from jaxlaws import plot
@@ -17,9 +19,6 @@ from jaxlaws._draws import Draws
 from jaxlaws._fit import Fit
 from jaxlaws.plot import _band, _isoflop, _style, _ticks
 from jaxlaws.plot._view import as_draws, look
-
-mpl = pytest.importorskip("matplotlib")
-from matplotlib.figure import Figure  # noqa: E402 - skipped where it is missing
 
 SOURCES = sorted(Path(plot.__file__).parent.glob("*.py"))
 

@@ -136,10 +136,17 @@ def obs_scaling_ruan2024() -> Iterator[Row]:
     )
 
 
-def _skills(
-    data: str, table: pd.DataFrame, benchmarks: dict[str, float], held: np.ndarray, label: str
-) -> Iterator[Row]:
-    """One skill, fitted to all models but some, judged on those; more make flat directions."""
+def _skills(data: str, benchmarks: dict[str, float], least: int) -> Iterator[Row]:
+    """One skill behind all benchmarks, since more make flat directions.
+
+    Families of fewer than `least` sizes are left out, and the largest of each is held out.
+    """
+    table = jl.datasets.load(data).dropna(subset=["params_billion", "tokens_trillion"])
+    sizes = table.groupby("family")["params_billion"]
+    table = table[sizes.transform("nunique") >= least].reset_index(drop=True)
+    largest = table.groupby("family")["params_billion"].transform("max")
+    held = (largest == table["params_billion"]).to_numpy()
+    label = f"{len(table)} models of {table['family'].nunique()} families"
     families = {name: i for i, name in enumerate(sorted(set(table["family"])))}
     names = list(benchmarks)
     law = observational.sloth_skills(1, len(families), len(names)).fix(
@@ -164,26 +171,14 @@ def _skills(
 
 def sloth_polo2024() -> Iterator[Row]:
     """Maia Polo et al.: one skill behind three benchmarks; the largest of each family held out."""
-    data = "sloth_polo2024"
     floors = dict(ARC=0.2048, HellaSwag=0.2491432, MMLU=0.2303)
-    table = jl.datasets.load(data).dropna(subset=["params_billion", "tokens_trillion"])
-    several = table.groupby("family")["params_billion"].transform("nunique") >= 5
-    table = table[several].reset_index(drop=True)
-    held = table.groupby("family")["params_billion"].transform("max") == table["params_billion"]
-    label = f"{len(table)} models of {table['family'].nunique()} families"
-    yield from _skills(data, table, floors, held.to_numpy(), label)
+    yield from _skills("sloth_polo2024", floors, least=5)
 
 
 def statistical_scaling_polo() -> Iterator[Row]:
     """The same law on the models that both leaderboards have."""
-    data = "statistical_scaling_polo"
     floors = dict(arc=0.25, hellaswag=0.25, mmlu=0.25)
-    table = jl.datasets.load(data).dropna(subset=["params_billion", "tokens_trillion"])
-    several = table.groupby("family")["params_billion"].transform("nunique") >= 4
-    table = table[several].reset_index(drop=True)
-    held = table.groupby("family")["params_billion"].transform("max") == table["params_billion"]
-    label = f"{len(table)} models of {table['family'].nunique()} families"
-    yield from _skills(data, table, floors, held.to_numpy(), label)
+    yield from _skills("statistical_scaling_polo", floors, least=4)
 
 
 REFITS = (
