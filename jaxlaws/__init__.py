@@ -10,6 +10,7 @@ from jaxlaws._akima import envelope_optima as envelope_optima
 from jaxlaws._akima import porian as porian
 from jaxlaws._akima import porian_optima as porian_optima
 from jaxlaws._compare import compare as compare
+from jaxlaws._density import prior_table as prior_table
 from jaxlaws._diagnose import Diagnosis as Diagnosis
 from jaxlaws._diagnose import diagnose as diagnose
 from jaxlaws._draws import Draws as Draws
@@ -39,6 +40,7 @@ from jaxlaws._objective import LogCosh as LogCosh
 from jaxlaws._objective import Quantile as Quantile
 from jaxlaws._objective import Squared as Squared
 from jaxlaws._objective import StudentT as StudentT
+from jaxlaws._posterior import posterior as posterior
 from jaxlaws._predict import Prediction as Prediction
 from jaxlaws._predict import predict as predict
 from jaxlaws._resample import Bayesian as Bayesian

@@ -1,7 +1,7 @@
 """Draws: an uncertainty as a leading axis, whatever it came from, and the ways to make them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from jax import Array
 
 from jaxlaws._curvature import directions, sandwich, to_params
+from jaxlaws._density import size_of
 from jaxlaws._errors import InputError
 from jaxlaws._fit import FLAT, Fit, labelled
 from jaxlaws._interval import Answers, check_prob, interval
@@ -18,6 +19,7 @@ from jaxlaws._law import Law
 from jaxlaws._refit import ENOUGH, refit
 from jaxlaws._resample import Jackknife, Pairs, Resampler, inflated_residuals
 from jaxlaws._risk import grow, minimise
+from jaxlaws._sampling import Sampling
 from jaxlaws._solver import CONVERGED, STATUS, Solution
 
 TRUST = 0.03  # share of failed refits above which no interval is given
@@ -40,9 +42,11 @@ class Draws:
             may not be at their lowest minimum.
         origin: How they were made, in words.
         space: Space of the residuals.
-        noise: (m,) residuals of single runs in that space: what a new run adds to the law.
+        noise: (pool,) residuals of single runs in that space: what a new run adds to the law;
+            (draw, pool) where every draw has its own.
         fit: The fit they belong to; None for published constants.
         failure: What failed draws mean and what to do, where they are not refits.
+        sampling: How a posterior was sampled; None where there is none.
     """
 
     law: Law
@@ -56,6 +60,7 @@ class Draws:
     lowered: float = 0.0
     fit: Fit | None = None
     failure: str = ""
+    sampling: Sampling | None = None
 
     def __len__(self) -> int:
         return len(self.status)
@@ -72,6 +77,8 @@ class Draws:
 
     def withheld(self) -> str:
         """Why no interval may be given; empty when it may."""
+        if self.sampling is not None:
+            return self.sampling.trouble()
         if self.fit is not None and not self.fit.converged:
             return f"the fit itself did not converge ({self.fit.status})"
         if self.failed <= TRUST:
@@ -110,7 +117,7 @@ class Draws:
 
     @cached_property
     def _directions(self) -> tuple[np.ndarray, np.ndarray]:
-        if self.fit is None or len(self) < 2:
+        if self.fit is None or len(self) < 2 or self.sampling is not None:  # a prior has an end
             return np.zeros((0, 0)), np.zeros((0, 0))
         return directions(self.fit)
 
@@ -239,15 +246,56 @@ class Draws:
     def __repr__(self) -> str:
         frame = self.frame()
         reason = frame.attrs["withheld"]
-        head = (
-            f"{self.law.name}: {self.origin}, {len(self)} draws, {int((~self.good).sum())} failed"
-        )
+        head = f"{self.law.name}: {self.origin}, {self.tally}"
         if reason:
             return f"{head}\n  no intervals: {reason}"
         shown = frame.drop(columns="unit").to_string(float_format="{:.5g}".format)
         lines = [head + ", 90 % intervals", *("  " + s for s in shown.split("\n"))]
-        lines += [f"  note: {note}" for note in (self.looseness(), self.restless()) if note]
+        lines += [f"  note: {note}" for note in self.notes()]
         return "\n".join(lines)
+
+    @property
+    def tally(self) -> str:
+        """How many draws there are, and how they fared."""
+        if self.sampling is not None:
+            return f"{len(self)} draws, {self.sampling.headline}"
+        word = "draws" if self.solution is None else "refits"
+        return f"{len(self)} {word}, {int((~self.good).sum())} failed"
+
+    def notes(self) -> list[str]:
+        """What a reader must know before believing the intervals, in words."""
+        own = [] if self.sampling is None else self.sampling.notes()
+        return [note for note in (self.looseness(), self.restless(), *own) if note]
+
+    def new_noise(self, rng: np.random.Generator, points: Mapping[str, np.ndarray]) -> np.ndarray:
+        """(draw, m) residuals of new runs at points, name -> (m,) or (m, k)."""
+        shape = len(self), len(next(iter(points.values())))
+        pick = rng.integers(self.noise.shape[-1], size=shape)
+        if self.noise.ndim == 1:
+            return self.noise[pick]
+        noise = np.take_along_axis(self.noise, pick, axis=1)
+        if self.sampling is None or self.fit is None or not self.sampling.model.growing:
+            return noise
+        return noise * np.exp(self.sampling.growth[:, None] * size_of(self.fit, points))
+
+    def by_mode(self) -> tuple["Draws", ...]:
+        """The draws of each separate mode of a posterior, the one with most first."""
+        if self.sampling is None:
+            return (self,)
+        order = np.argsort(-np.bincount(self.sampling.mode))
+        return tuple(self._only(self.sampling.mode == i) for i in order)
+
+    def _only(self, keep: np.ndarray) -> "Draws":
+        params = {name: values[keep] for name, values in self.params.items()}
+        sampling = self.sampling and self.sampling.only(keep)
+        return replace(
+            self,
+            params=params,
+            point={name: np.median(values, axis=0) for name, values in params.items()},
+            status=self.status[keep],
+            noise=self.noise[keep],
+            sampling=sampling,
+        )
 
     def then(self, second: "Draws", *, name: str = "") -> "Draws":
         """The chain of two sets of draws: what these predict is the other law's only input.

@@ -22,19 +22,23 @@ import numpy as np
 import pandas as pd
 
 from jaxlaws._archive import AGAIN, Arrays, read_archive, sha256, write_archive
+from jaxlaws._density import Model, known_of
 from jaxlaws._draws import Draws
 from jaxlaws._errors import InputError, InputWarning
 from jaxlaws._fit import Fit
 from jaxlaws._frontier import Frontier
 from jaxlaws._law import Law
+from jaxlaws._nuts import describe_prior, rebuild_priors
 from jaxlaws._objective import Huber, LogCosh, Objective, Quantile, Squared, StudentT
 from jaxlaws._predict import Prediction
 from jaxlaws._risk import build, residuals
 from jaxlaws._runs import Runs
+from jaxlaws._sampling import Sampling
 from jaxlaws._solver import STATUS, Newton, Solution
 from jaxlaws.laws import find, rebuild
 
 OBJECTIVES: dict[str, Any] = {c.label: c for c in (Huber, Squared, LogCosh, StudentT, Quantile)}
+MIXING = ("rhat", "ess", "left")
 SAME = {"float64": 1e-8, "float32": 1e-3}  # a law that moves a residual by more is another law
 
 
@@ -141,7 +145,8 @@ def to_json(result: Fit | Draws | Prediction | Frontier, prob: float = 0.9) -> d
             "refits": _counts(result.status),
             "withheld": frame.attrs["withheld"],
             "loose": frame.attrs["loose"],
-            "restless": result.restless(),
+            "notes_on_draws": [note for note in result.notes() if note != result.looseness()],
+            "sampling": _told(result.sampling) if result.sampling else None,
             "prob": prob,
         }
     else:
@@ -219,9 +224,34 @@ def _pack_draws(draws: Draws, arrays: Arrays) -> dict[str, Any]:
         "origin": draws.origin,
         "space": draws.space,
         "count": len(draws),
+        "sampling": _pack_sampling(draws.sampling, arrays) if draws.sampling else None,
         "refits": _counts(draws.status),
         "solved": draws.solution is not None,
         "lowered": draws.lowered,
+    }
+
+
+def _pack_sampling(sampling: Sampling, arrays: Arrays) -> dict[str, Any]:
+    arrays |= {f"draws/sampling/{k}": getattr(sampling, k) for k in ("places", "modes", "mode")}
+    arrays |= {f"draws/stats/{k}": np.asarray(v) for k, v in sampling.stats.items()}
+    priors = {name: describe_prior(prior) for name, prior in sampling.known.priors.items()}
+    return {
+        **_told(sampling),
+        "stats": list(sampling.stats),
+        "growing": sampling.model.growing,
+        "priors": priors,
+    }
+
+
+def _told(sampling: Sampling) -> dict[str, Any]:
+    numbers = {k: {n: _plain(v) for n, v in getattr(sampling, k).items()} for k in MIXING}
+    return {
+        "method": sampling.method,
+        "chains": sampling.chains,
+        "khat": _plain(sampling.khat),
+        "divergences": sampling.divergences,
+        "instead": sampling.instead,
+        **numbers,
     }
 
 
@@ -307,6 +337,28 @@ def _unpack_draws(law: Law, saved: Mapping[str, Any], arrays: Arrays, fit: Fit |
         solution=_solution(arrays, "draws") if saved["solved"] else None,
         lowered=saved["lowered"],
         fit=fit,
+        sampling=_unpack_sampling(fit, saved["sampling"], arrays) if saved["sampling"] else None,
+    )
+
+
+def _unpack_sampling(fit: Fit | None, saved: Mapping[str, Any], arrays: Arrays) -> Sampling:
+    if fit is None:
+        raise ValueError("a posterior without its fit")
+    numbers = {k: {n: math.nan if v is None else v for n, v in saved[k].items()} for k in MIXING}
+    with jax.enable_x64(fit.problem.dtype == "float64"):
+        known = known_of(fit, fit.problem.runs, rebuild_priors(saved["priors"]))
+    return Sampling(
+        method=saved["method"],
+        chains=saved["chains"],
+        stats={name: arrays[f"draws/stats/{name}"] for name in saved["stats"]},
+        khat=math.inf if saved["khat"] is None else saved["khat"],
+        places=arrays["draws/sampling/places"],
+        modes=arrays["draws/sampling/modes"],
+        mode=arrays["draws/sampling/mode"],
+        instead=saved["instead"],
+        model=Model(fit.law, fit.space, saved["growing"]),
+        known=known,
+        **numbers,
     )
 
 

@@ -98,7 +98,7 @@ def predict(draws: Draws, *, key: Array | None = None, **inputs: Any) -> Predict
     key = jax.random.key(1) if key is None else key
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     m = len(next(iter(points.values())))
-    noise = draws.noise[rng.integers(len(draws.noise), size=(len(draws), m))]
+    noise = draws.new_noise(rng, points)
 
     def at_sets(sets: Mapping[str, np.ndarray]) -> Mapping[str, Array]:
         before = len(next(iter(sets.values()))) - len(draws)  # no draws, so without noise

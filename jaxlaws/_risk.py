@@ -227,7 +227,7 @@ def minimise(
     out: list[Any] = [None] * len(begins)
     done = 0
     # XLA uses one core well for small programs; blocks on threads use the others.
-    with jax.enable_x64(problem.dtype == "float64"), ThreadPoolExecutor(_workers()) as pool:
+    with jax.enable_x64(problem.dtype == "float64"), ThreadPoolExecutor(workers()) as pool:
         inside = partial(_with_precision, problem.dtype, one)
         first = pool.submit(inside, begins[0])
         first.result() if len(begins) > 1 else None  # compile once, before the others ask
@@ -249,7 +249,8 @@ def _with_precision(dtype: str, fn: Callable[..., Any], *args: Any) -> Any:
         return fn(*args)
 
 
-def _workers() -> int:
+def workers() -> int:
+    """How many blocks are solved at a time: the cores, where the cores do the work."""
     return max(1, min(4, len(os.sched_getaffinity(0)))) if jax.default_backend() == "cpu" else 1
 
 

@@ -21,12 +21,13 @@ RANKS = [
     ["_law"],
     ["quantities", "_implicit", "_powers", "flops"],
     ["laws"],
-    ["_objective", "_runs", "_points"],
+    ["_objective", "_runs", "_points", "_psis"],
     ["_coordinates", "_solver", "_resample"],
     ["_risk"],
     ["_search"],
     ["_fit"],
-    ["_refit", "_interval", "_curvature"],
+    ["_refit", "_interval", "_curvature", "_density"],
+    ["_sampling", "_importance", "_nuts"],
     ["_draws"],
 ]
 LATER = {  # over draws; not of each other, except what is named
@@ -55,7 +56,7 @@ HEAVY = {
     "requests",
     "optax",
 }  # pandas 3 loads pyarrow by itself
-ONLY_IN = {"numpyro": {"_posterior"}, "arviz": {"_io"}, "matplotlib": {"plot"}}
+ONLY_IN = {"numpyro": {"_nuts"}, "arviz": {"_io"}, "matplotlib": {"plot"}}
 
 
 def module(path: Path) -> str:

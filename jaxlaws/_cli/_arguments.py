@@ -160,6 +160,21 @@ def _fit(parser: Parser) -> None:
     group = parser.add_argument_group("uncertainty")
     group.add_argument("--bootstrap", type=count, metavar="DRAWS", help="refits, e.g. 4000")
     group.add_argument("--resample", choices=RESAMPLERS, help="default pairs")
+    group.add_argument(
+        "--posterior",
+        type=count,
+        nargs="?",
+        const=1000,
+        metavar="DRAWS",
+        help="NUTS, 4 chains of so many draws, default 1000",
+    )
+    group.add_argument(
+        "--prior",
+        action="append",
+        default=[],
+        metavar="E=Normal(1.7,0.1)",
+        help="a NumPyro distribution in place of the typical range",
+    )
     group.add_argument("--by-group", action="store_true", help="resample whole groups of runs")
     _prob(group)
     group = parser.add_argument_group("answers and files")

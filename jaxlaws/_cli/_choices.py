@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import numpy as np
 
 from jaxlaws import _objective, _resample, flops, laws
 from jaxlaws._cli._words import nearest, numbers, pairs
+from jaxlaws._density import check_priors
 from jaxlaws._errors import InputError
 from jaxlaws._law import Law
+from jaxlaws._nuts import named_prior, numpyro
 from jaxlaws._objective import Objective
 from jaxlaws._points import check_points
 from jaxlaws._resample import Resampler
@@ -166,3 +169,25 @@ def points(law: Law, words: Mapping[str, str]) -> dict[str, Any]:
     values = {name: np.asarray(numbers(text)) for name, text in words.items()}
     check_points(law, values)
     return values
+
+
+def priors(law: Law, args: argparse.Namespace, draws: int) -> dict[str, Any]:
+    """What --prior says of parameters, as NumPyro distributions.
+
+    Raises:
+        InputError: There is no posterior to have them, or one cannot be understood.
+    """
+    if args.prior and not args.posterior:
+        raise InputError("--prior belongs to a posterior; add --posterior.")
+    if not args.posterior:
+        return {}
+    if draws:
+        raise InputError("Ask either for --posterior or for --bootstrap, not for both.")
+    numpyro()
+    found = {}
+    for text in args.prior:
+        form = re.fullmatch(r"(\w+)=(\w+)\(([^()]*)\)", text.replace(" ", ""))
+        if not form:
+            raise InputError(f"--prior is written E=Normal(1.7,0.1); got {text!r}.")
+        found[form[1]] = named_prior(form[2], numbers(form[3]) if form[3] else [])
+    return check_priors(law, found)

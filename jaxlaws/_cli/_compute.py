@@ -22,6 +22,7 @@ from jaxlaws._fit import Fit, fit
 from jaxlaws._frontier import Frontier, cheapest, frontier
 from jaxlaws._io import load, records, save
 from jaxlaws._law import Law
+from jaxlaws._posterior import posterior
 
 DRAWS = 4000  # refits where only a way of resampling was asked for
 
@@ -49,6 +50,7 @@ def _fit(args: argparse.Namespace) -> Report:
     law = choices.variant(law, args, source.runs)
     resampler = choices.resampler(args, source.runs)
     draws = args.bootstrap or (DRAWS if args.resample or args.by_group else 0)
+    priors = choices.priors(law, args, draws)
     points = [choices.points(law, pairs([text], "N=70B,D=1.4T")) for text in args.predict]
     budgets = numbers(args.frontier.removeprefix("C=")) if args.frontier else []
     key = None if args.seed is None else jax.random.key(args.seed)
@@ -67,9 +69,15 @@ def _fit(args: argparse.Namespace) -> Report:
     if draws:
         with progress("refits") as tell:
             result = bootstrap(found, resampler, draws=draws, key=key, progress=tell)
+    if args.posterior:
+        with progress("sampling"):
+            result = posterior(found, draws=args.posterior, priors=priors, key=key)
     known = say.draws_of(result)
     report = Report()
     say.table(report, source, law.name)
+    if args.posterior:
+        say.priors(report, law, priors)
+        report.say("")
     say.fit(report, result, args.prob)
     groups = len(source.runs.groups)
     if draws and not args.by_group and 1 < groups < len(source.runs):

@@ -10,11 +10,13 @@ from jaxlaws import datasets
 from jaxlaws._archive import check_folder
 from jaxlaws._cli._table import Source
 from jaxlaws._cli._terminal import Report, Table, number, span
+from jaxlaws._density import prior_table
 from jaxlaws._draws import Draws
 from jaxlaws._errors import InputError
 from jaxlaws._fit import Fit
 from jaxlaws._frontier import Frontier
-from jaxlaws._io import to_json
+from jaxlaws._io import records, to_json
+from jaxlaws._law import Law
 from jaxlaws._predict import predict
 
 KINDS = {
@@ -91,9 +93,8 @@ def fit(report: Report, result: Fit | Draws, prob: float) -> None:
     head = ["parameter", "estimate" if found.converged else "not converged"]
     withheld = saved.get("withheld", "")
     if isinstance(result, Draws):
-        failed = int((~result.good).sum())
         shown = "no intervals" if withheld else f"{100 * prob:g} % intervals"
-        report.say(f"  {result.origin}: {len(result)} refits, {failed} failed; {shown}")
+        report.say(f"  {result.origin}: {result.tally}; {shown}")
         head += ["se", "low", "high"]
     loose = saved.get("loose", "")
     report.trusted &= found.converged and not withheld and not loose
@@ -106,8 +107,20 @@ def fit(report: Report, result: Fit | Draws, prob: float) -> None:
     report.say("", Table([*head, "unit"], rows), "")
     report.say(*(f"note: {note}" for note in found.notes()))
     report.say(*([f"note: no intervals, since {withheld}"] if withheld else []))
-    more = [note for note in (loose, saved.get("restless", "")) if note and not withheld]
+    more = [note for note in (loose, *saved.get("notes_on_draws", [])) if note and not withheld]
     report.say(*(f"note: {note}" for note in more))
+
+
+def priors(report: Report, law: Law, own: Mapping[str, Any]) -> None:
+    """What a posterior assumes before it sees a run."""
+    frame = prior_table(law, own)
+    points = ["5 %", "50 %", "95 %"]
+    rows = [
+        [str(name), row["prior"], *("" if np.isnan(row[k]) else number(row[k]) for k in points)]
+        for name, row in frame.iterrows()
+    ]
+    report.say("", Table(["parameter", "prior", *points], rows, "Priors"))
+    report.data["priors"] = records(frame.reset_index())
 
 
 def prediction(report: Report, known: Draws, at: Mapping[str, Any], prob: float) -> Any:
@@ -187,7 +200,8 @@ def _say_why(report: Report, known: Draws, withheld: str) -> None:
     if withheld:
         line = f"note: no intervals, since {withheld}"
     elif len(known) == 1 and known.fit is not None:
-        line = "note: no intervals, since there are no draws; fit with --bootstrap 4000."
+        line = "note: no intervals, since there are no draws; fit with --bootstrap 4000, or with "
+        line += "--posterior."
     else:
         return
     report.say(*([line] if line not in report.blocks else []))

@@ -1,0 +1,286 @@
+"""The posterior density of a law's parameters and of its noise, in the coordinate z."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jax import Array
+
+from jaxlaws._coordinates import Coordinates, Frame, coordinates
+from jaxlaws._errors import InputError
+from jaxlaws._fit import Fit, labelled
+from jaxlaws._law import NORMAL_90, Law
+from jaxlaws._risk import residuals
+
+NOISE = "noise"  # what the noise scale is called beside the law's parameters
+NOISE_SHARE = 0.05  # median of its prior, as a share of the target's spread
+NOISE_WIDTH = 1.5  # standard deviation of its logarithm: a factor of 12 either way
+GROWTH_WIDTH = 0.5  # sd of the log noise's slope from the middle of the runs to their end
+THINNEST = 1e-4  # noise below this share of the target's spread is no place to start from
+
+
+class Known(NamedTuple):
+    """What the density of one data set depends on; leaves may gain a leading axis of data sets.
+
+    objective, inputs {name: (n,) or (n, k)}, target (n,) in the space of residuals, weight (n,),
+    size (n,) the runs' scale from -1 to 1, frame, noise (2,) middle and width of the log noise
+    scale, priors {name: NumPyro distribution}.
+    """
+
+    objective: Any
+    inputs: Mapping[str, Array]
+    target: Array
+    weight: Array
+    size: Array
+    frame: Frame
+    noise: Array
+    priors: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Model:
+    """The static part of a posterior.
+
+    Attributes:
+        law: The law.
+        space: Space of the residuals.
+        growing: Whether the noise may grow or shrink with scale.
+    """
+
+    law: Law
+    space: str
+    growing: bool = False
+
+    @property
+    def layout(self) -> Coordinates:
+        """The coordinate z of the law."""
+        return coordinates(self.law)
+
+    @property
+    def size(self) -> int:
+        """d, the length of a position: z, the log noise scale, and its growth if there is one."""
+        return self.layout.size + 1 + self.growing
+
+    def params(self, place: Array, known: Known) -> dict[str, Array]:
+        """Name -> value at a place (d,)."""
+        return self.layout.to_params(place[: self.layout.size], known.frame)
+
+    def log_scale(self, place: Array, known: Known) -> Array:
+        """(n,) log noise scale of every run."""
+        p = self.layout.size
+        grown = place[p + 1] * known.size if self.growing else jnp.zeros_like(known.size)
+        return place[p] + grown
+
+    def residuals(self, place: Array, known: Known) -> Array:
+        """(n,) predicted minus measured; zero where a run does not count."""
+        params = self.params(place, known)
+        r = residuals(self.law, self.space, params, known.inputs, known.target)
+        return jnp.where(known.weight > 0, r, 0.0)
+
+    def log_likelihood(self, place: Array, known: Known) -> Array:
+        """(n,) log density of every run's residual."""
+        scale = jnp.exp(self.log_scale(place, known))
+        return known.objective.log_density(self.residuals(place, known), scale)
+
+    def log_prior(self, place: Array, known: Known) -> Array:
+        """Log prior density of a place (d,), up to a constant."""
+        layout, p = self.layout, self.layout.size
+        z, params = place[:p], self.params(place, known)
+        unconstrained = known.frame.middle + known.frame.width * z
+        total = _log_noise(place[p], known)
+        if self.growing:
+            total += -0.5 * (place[p + 1] / GROWTH_WIDTH) ** 2
+        for name, where in layout.slices.items():
+            spec, value = self.law.params[name], params[name]
+            # The coordinate of a term moves its logarithm one to one, whatever the others are.
+            term = name in layout.terms
+            if name in known.priors:
+                inside = jnp.ravel(jnp.log(value)) if term else unconstrained[where]
+                stretch = jax.vmap(jax.grad(spec.support.constrain))(inside)
+                total += jnp.sum(known.priors[name].log_prob(value))
+                total += jnp.sum(jnp.log(jnp.abs(stretch)))
+            else:
+                standard = (jnp.log(value) - spec.centre) / spec.spread if term else z[where]
+                total -= 0.5 * jnp.sum(standard**2)
+        return total
+
+    def log_density(self, place: Array, known: Known) -> Array:
+        r"""Log posterior density at a place (d,), up to a constant.
+
+        $$\log p(\theta) + \log p(\sigma) + \sum_i w_i \log p(s(f(x_i; \theta)) - s(y_i) | \sigma)$$
+        """
+        each = self.log_likelihood(place, known)
+        total = jnp.sum(jnp.where(known.weight > 0, known.weight * each, 0.0))
+        return total + self.log_prior(place, known)
+
+    def precision(self, place: Array, known: Known) -> Array:
+        """(d, d) Gauss-Newton precision at a place: an objective's corners are smoothed."""
+        scale = jnp.exp(self.log_scale(place, known))
+        slopes = jax.jacfwd(self.residuals)(place, known) / scale[:, None]
+        growth = jax.jacfwd(self.log_scale)(place, known)
+        data = jnp.einsum("ni,n,nj->ij", slopes, known.weight, slopes)
+        data += 2 * jnp.einsum("ni,n,nj->ij", growth, known.weight, growth)
+        return data - jax.hessian(self.log_prior)(place, known)
+
+
+def _log_noise(log_scale: Array, known: Known) -> Array:
+    if NOISE in known.priors:
+        return jnp.sum(known.priors[NOISE].log_prob(jnp.exp(log_scale))) + log_scale
+    return -0.5 * ((log_scale - known.noise[0]) / known.noise[1]) ** 2
+
+
+def known_of(fit: Fit, n: int, priors: Mapping[str, Any]) -> Known:
+    """The data set of a fit, padded to n runs."""
+    problem = fit.problem
+    dtype, extra = problem.dtype, n - problem.runs
+
+    def padded(values: Any) -> Array:
+        values = np.asarray(values)
+        return jnp.asarray(np.concatenate([values, np.repeat(values[:1], extra, axis=0)]), dtype)
+
+    weight = np.concatenate([problem.weight[0], np.zeros(extra)])
+    return Known(
+        objective=problem.shared.objective,
+        inputs={k: padded(v[0]) for k, v in problem.shared.inputs.items()},
+        target=padded(problem.target[0]),
+        weight=jnp.asarray(weight, dtype),
+        size=padded(size_of(fit, fit.runs.inputs)),
+        frame=problem.frame(),
+        noise=jnp.asarray([np.log(NOISE_SHARE * spread_of(fit)), NOISE_WIDTH], dtype),
+        priors=jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), dict(priors)),
+    )
+
+
+def spread_of(fit: Fit) -> float:
+    """Standard deviation of the targets in the space of residuals.
+
+    Raises:
+        InputError: All targets are the same.
+    """
+    target, weight = fit.problem.target[0], fit.problem.weight[0]
+    spread = float(np.std(target[weight > 0]))
+    if not spread > 0:
+        raise InputError(
+            f"{fit.runs.name}: the target is the same in every run, so that no noise is seen in it."
+        )
+    return spread
+
+
+def size_of(fit: Fit, points: Mapping[str, Any]) -> np.ndarray:
+    """(m,) the scale of points: the log product of their positive inputs, -1 to 1 over the runs."""
+    names = [
+        name
+        for name, v in fit.law.inputs.items()
+        if v.support.name == "positive" and not v.size and name not in ("group", "curve")
+    ]
+
+    def logs(inputs: Mapping[str, Any]) -> np.ndarray:
+        some = np.asarray(next(iter(inputs.values())))
+        return sum((np.log(np.asarray(inputs[k])) for k in names), start=np.zeros(len(some)))
+
+    seen = logs(fit.runs.inputs)[fit.runs.weight > 0]
+    low, high = seen.min(), seen.max()
+    return (2 * logs(points) - low - high) / max(high - low, 1e-12)
+
+
+def check_priors(law: Law, priors: Mapping[str, Any]) -> dict[str, Any]:
+    """The priors of one's own, in the law's order.
+
+    Raises:
+        InputError: One is for nothing the law has, or is no distribution.
+    """
+    for name, prior in priors.items():
+        if name not in (*law.params, NOISE):
+            raise InputError(
+                f"priors: {law.name} has no parameter {name!r}; it has {', '.join(law.params)} "
+                f"and {NOISE}, the scale of the residuals."
+            )
+        if not hasattr(prior, "log_prob"):
+            raise InputError(
+                f"priors: {name} must be a NumPyro distribution, e.g. LogNormal(0.0, 1.0); "
+                f"got {prior!r}."
+            )
+        if name != NOISE and law.params[name].support.name == "simplex":
+            raise InputError(f"priors: {name} lies on a simplex; its prior cannot be replaced.")
+    return {name: priors[name] for name in sorted(priors)}
+
+
+def prior_table(law: Law, priors: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """What a posterior assumes of each parameter before it sees a run: its 5, 50 and 95 % points.
+
+    >>> import jaxlaws as jl
+    >>> jl.prior_table(jl.laws.kaplan_n)["unit"].tolist()
+    ['parameters', '', '']
+    """
+    own = check_priors(law, priors or {})
+    rows = []
+    for name, p in law.params.items():
+        for label, _ in labelled(name, np.zeros(p.size)):
+            kind, points = "typical range", np.full(3, np.nan)
+            if name in own:
+                kind, points = type(own[name]).__name__, _points(own[name])
+            elif p.like:
+                kind = f"spread over the runs' {p.like}"
+            elif p.support.name != "simplex":
+                found = p.constrain(jnp.asarray([-NORMAL_90, 0.0, NORMAL_90]))
+                points = np.asarray(found, float)
+            rows.append((label, p.unit, kind, *points))
+    spread = np.exp(NOISE_WIDTH * np.array([-NORMAL_90, 0.0, NORMAL_90]))
+    scale: tuple[Any, ...] = ("share of the target's spread", *(NOISE_SHARE * spread))
+    if NOISE in own:
+        scale = (type(own[NOISE]).__name__, *_points(own[NOISE]))
+    rows.append((NOISE, "", *scale))
+    columns = ["parameter", "unit", "prior", "5 %", "50 %", "95 %"]
+    return pd.DataFrame(rows, columns=columns).set_index("parameter")
+
+
+def _points(prior: Any) -> np.ndarray:
+    at = np.array([0.05, 0.5, 0.95])
+    try:
+        return np.asarray(prior.icdf(at), float)
+    except NotImplementedError:  # not every distribution has an inverse
+        return np.quantile(np.asarray(prior.sample(jax.random.key(0), (10_001,))), at)
+
+
+@partial(jax.jit, static_argnums=0)
+def run_log_likelihood(model: Model, places: Array, known: Known) -> Array:
+    """(draw, n) log density of every run's residual at places (draw, d)."""
+    return jax.vmap(lambda place: model.log_likelihood(place, known))(places)
+
+
+def left_of_prior(model: Model, places: np.ndarray, known: Known) -> dict[str, float]:
+    """Parameter -> the posterior's spread as a share of the prior's, from places (draw, d).
+
+    Parameters with a prior of one's own, and those without a typical range, are left out.
+    """
+    layout = model.layout
+    standard = np.asarray(_standard(model, jnp.asarray(places), known)).std(axis=0)
+    own = {name for name in known.priors if name in layout.slices}
+    return {
+        label: float(standard[i])
+        for name, where in layout.slices.items()
+        if name not in own and layout.law.params[name].support.name != "simplex"
+        for i, label in zip(range(where.start, where.stop), layout.names()[where], strict=True)
+    }
+
+
+@partial(jax.jit, static_argnums=0)
+def _standard(model: Model, places: Array, known: Known) -> Array:
+    """(draw, p) parameters at places (draw, d) in units of their priors."""
+
+    def one(place: Array) -> Array:
+        layout = model.layout
+        z, params = place[: layout.size], model.params(place, known)
+        out = z
+        for name in layout.terms:
+            spec = layout.law.params[name]
+            standard = (jnp.log(jnp.ravel(params[name])) - spec.centre) / spec.spread
+            out = out.at[layout.slices[name]].set(standard)
+        return out
+
+    return jax.vmap(one)(places)

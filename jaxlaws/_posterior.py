@@ -1,0 +1,330 @@
+"""posterior: what the runs leave open about a law's parameters and its noise."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxlaws._curvature import to_params
+from jaxlaws._density import (
+    NOISE,
+    THINNEST,
+    Known,
+    Model,
+    check_priors,
+    known_of,
+    left_of_prior,
+    spread_of,
+)
+from jaxlaws._draws import Draws
+from jaxlaws._errors import InputError
+from jaxlaws._fit import Fit, labelled
+from jaxlaws._importance import MEMBERS, climb, sampled
+from jaxlaws._nuts import agreement, numpyro, run_chains
+from jaxlaws._psis import smoothed
+from jaxlaws._sampling import FEW, KHAT, Sampling
+from jaxlaws._search import NEARLY
+
+SAMPLERS = ("nuts", "importance")
+POOL = 64  # residuals of new runs kept with every draw
+BEYOND = np.sinh(np.linspace(-8.0, 8.0, 2001))  # residuals in units of the scale, denser near zero
+INWARD = (1.0, 0.5)  # climbs begin at the fit's minima and half-way to the middle of the prior
+CLIMBS = 6  # minima that climbs begin at
+NEAR = 0.1  # places closer than this in every coordinate are one
+LOW = 5.0  # no chain starts at a mode whose log density is lower by more
+DIP = 1.0  # a log density lower by this on the straight way makes two modes separate
+
+
+def posterior(
+    fit: Fit | Sequence[Fit],
+    *,
+    draws: int = 1000,
+    chains: int = 4,
+    priors: Mapping[str, Any] | None = None,
+    sampler: str = "nuts",
+    growing_noise: bool = False,
+    key: Array | None = None,
+) -> Any:
+    r"""Sample the posterior of a law's parameters and of its noise.
+
+    $$p(\theta, \sigma \mid y) \propto p(\theta)\, p(\sigma)
+      \prod_i p(s(y_i) - s(f(x_i; \theta)) \mid \sigma)^{w_i}$$
+
+    The likelihood is the one whose maximum is the fit's objective; a parameter's prior has its
+    typical range as 90 % interval, unless another is given (`jl.prior_table` shows them). From the
+    modes that the fit's minima lead to, a mixture of Student's t learns the shape of the posterior
+    in z. NUTS then runs in the coordinate that this shape makes round, from the modes and from
+    places the mixture found. The fast sampler takes the mixture's own draws, with Pareto-smoothed
+    weights. Each takes over where the other fails: NUTS where k-hat is above 0.7, the weighted
+    draws where the chains disagree.
+
+    Args:
+        fit: The fit, or several of one law (`jl.fit` of a stack), sampled side by side.
+        draws: Draws of each chain, after 500 steps of warm-up.
+        chains: Number of chains.
+        priors: Parameter -> NumPyro distribution of its value, in place of the typical range;
+            "noise" is the scale of the residuals.
+        sampler: "nuts", or "importance" for thousands of data sets.
+        growing_noise: Whether the noise may grow or shrink with the scale of a run.
+        key: Random key; None is a fixed one.
+
+    Returns:
+        `Draws`, or a tuple of them; `sampling` of each says how it went.
+
+    Raises:
+        InputError: NumPyro is missing, a prior is for no parameter of the law, or an argument is
+            out of its range.
+    """
+    fits = (fit,) if isinstance(fit, Fit) else tuple(fit)
+    numpyro()
+    _check(fits, draws, chains, sampler)
+    own = check_priors(fits[0].law, priors or {})
+    key = jax.random.key(0) if key is None else key
+    model = Model(fits[0].law, fits[0].space, growing_noise)
+    with jax.enable_x64(fits[0].problem.dtype == "float64"):
+        runs = max(one.problem.runs for one in fits)
+        each = [known_of(one, runs, own) for one in fits]
+        known = jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
+        modes, density = _modes(model, fits, known)
+        each_key = jax.vmap(lambda g: jax.random.split(jax.random.fold_in(key, g), 3))
+        shape, chain, noise = each_key(jnp.arange(len(fits))).T
+        first = jnp.asarray(modes), jnp.asarray(density), shape, known
+        found = jax.tree.map(np.asarray, sampled(model, *first, draws * chains))
+        weights, khat = jax.tree.map(np.asarray, _smoothed(found[2]))
+        apart = [_apart(model, modes[g], one) for g, one in enumerate(each)]
+
+        def weighed(g: int, instead: str = "") -> Draws | None:
+            ends = _resampled(found[1][g], np.exp(weights[g]), chains)
+            if ends is None or not khat[g] <= KHAT:
+                return None
+            return _as_draws(
+                fits[g], model, each[g], ends, apart[g], float(khat[g]), noise[g], instead
+            )
+
+        made: list[Any] = [
+            weighed(g) if sampler == "importance" else None for g in range(len(fits))
+        ]
+        left = np.flatnonzero([one is None for one in made])
+        if len(left):
+            parts: Any = jax.tree.map(
+                lambda leaf: leaf[left], (modes, density, found, chain, known)
+            )
+            for g, ends in zip(left.tolist(), _by_nuts(model, draws, chains, *parts), strict=True):
+                one = _as_draws(fits[g], model, each[g], ends, apart[g], float(khat[g]), noise[g])
+                trouble = one.withheld() if sampler == "nuts" else ""
+                made[g] = (weighed(g, f"NUTS failed: {trouble}") if trouble else None) or one
+    return made[0] if isinstance(fit, Fit) else tuple(made)
+
+
+_smoothed = jax.jit(jax.vmap(smoothed))
+
+
+def _check(fits: tuple[Fit, ...], draws: int, chains: int, sampler: str) -> None:
+    if not fits or not all(isinstance(one, Fit) for one in fits):
+        raise InputError("posterior takes a Fit, or several of one law.")
+    first = fits[0]
+    same = [
+        (one.law, one.space, type(one.objective), one.problem.dtype)
+        == (first.law, first.space, type(first.objective), first.problem.dtype)
+        for one in fits
+    ]
+    if not all(same):
+        raise InputError(
+            "Fits are sampled together only if they share law, space, kind of objective and "
+            f"precision; number {same.index(False)} differs from the first."
+        )
+    for word, value, least in (("draws", draws, 4), ("chains", chains, 1)):
+        if not isinstance(value, int) or value < least:
+            raise InputError(f"{word} must be a number, {least} or more; got {value!r}.")
+    if sampler not in SAMPLERS:
+        raise InputError(f"sampler must be one of {', '.join(SAMPLERS)}; got {sampler!r}.")
+
+
+def _modes(model: Model, fits: tuple[Fit, ...], known: Known) -> tuple[np.ndarray, np.ndarray]:
+    """(g, k, d) modes, highest first and repeated up to `MEMBERS`, and (g, k) log density there."""
+    layout, extra = model.layout, model.size - model.layout.size - 1
+    starts, data = [], []
+    for g, one in enumerate(fits):
+        good = one.solution.value <= NEARLY * one.solution.value[0]
+        ends = np.asarray(one.solution.z)[good]
+        low = layout.alive(ends[_spread_out(ends, CLIMBS)])
+        scale = np.log(max(one.scale, THINNEST * spread_of(one)))
+        for inward in INWARD:
+            tail = np.tile([scale + (inward < 1), *[0.0] * extra], (len(low), 1))
+            starts.append(np.concatenate([inward * low, tail], axis=1))
+        data.append(np.full(len(INWARD) * len(low), g))
+    owner = np.concatenate(data)
+    tops, heights = climb(model, np.concatenate(starts), owner, known)
+    modes, density = [], []
+    for g in range(len(fits)):
+        mine = np.flatnonzero((owner == g) & np.isfinite(heights))
+        order = mine[np.argsort(-heights[mine])]
+        if not len(order):
+            raise InputError(
+                f"{fits[g].runs.name}: the posterior density of {model.law.name} is finite at none "
+                "of the fit's minima; check the priors."
+            )
+        full = np.sort(np.resize(order[_spread_out(tops[order], MEMBERS)], MEMBERS))
+        full = full[np.argsort(-heights[full], kind="stable")]
+        modes.append(tops[full])
+        density.append(heights[full])
+    return np.stack(modes), np.stack(density)
+
+
+def _spread_out(places: np.ndarray, most: int) -> np.ndarray:
+    """(k,) which of the places (n, d) are no repeats of an earlier one, the first `most`."""
+    kept = [0]
+    for i, place in enumerate(places):
+        if len(kept) < most and np.abs(places[kept] - place).max(axis=1).min() > NEAR:
+            kept.append(i)
+    return np.array(kept)
+
+
+def _resampled(places: np.ndarray, weight: np.ndarray, chains: int) -> Any:
+    """Draws of equal weight from places (draw, d) of given weights; None where too few count."""
+    ess = 1 / np.sum(weight**2)
+    if not ess >= FEW:
+        return None
+    rng = np.random.default_rng(0)
+    at = (np.arange(len(weight)) + rng.random()) / len(weight)
+    pick = np.searchsorted(np.cumsum(weight), at).clip(0, len(weight) - 1)
+    pick = rng.permutation(pick).reshape(chains, -1)
+    return places[pick], {}, "importance sampling", float(ess)
+
+
+def _by_nuts(
+    model: Model,
+    draws: int,
+    count: int,
+    modes: np.ndarray,
+    density: np.ndarray,
+    found: Any,
+    keys: Array,
+    known: Known,
+) -> list[Any]:
+    """What NUTS finds of each data set, from its modes and the mixture's places."""
+    mixture, places, log = found
+    middles, roots, starts = [], [], []
+    for g, (own, heights) in enumerate(zip(modes, density, strict=True)):
+        middle, covariance, weight = _shape(places[g], log[g])
+        best = _spread_out(own[heights >= heights[0] - LOW], count)
+        rest = np.random.default_rng(g).choice(len(weight), count - len(best), p=weight)
+        starts.append(np.concatenate([own[best], places[g][rest]]))
+        middles.append(middle)
+        roots.append(np.linalg.cholesky(covariance))
+    where = np.stack(starts), np.stack(middles), np.stack(roots)
+    ends, stats = run_chains(model, *where, mixture, known, keys, draws)
+    return [
+        (ends[g], {k: v[g] for k, v in stats.items()}, "NUTS", np.nan) for g in range(len(modes))
+    ]
+
+
+def _shape(places: np.ndarray, log: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean (d,), covariance (d, d) and weights (draw,) of importance draws (draw, d)."""
+    d = places.shape[1]
+    log = np.where(np.isfinite(log), log - np.max(log), -np.inf)
+    weight = np.exp(log)
+    weight = np.minimum(weight, np.mean(weight) * np.sqrt(len(weight)))  # truncated [ionides2008]
+    weight /= weight.sum()
+    if 1 / np.sum(weight**2) < 10 * d:
+        weight = np.full(len(weight), 1 / len(weight))
+    middle = weight @ places
+    off = places - middle
+    covariance = (off * weight[:, None]).T @ off
+    return middle, covariance + 1e-9 * np.trace(covariance) * np.eye(d), weight
+
+
+def _apart(model: Model, modes: np.ndarray, known: Known) -> np.ndarray:
+    """(k, d) the modes between which the log density falls, highest first."""
+    kept = modes[:1]
+    for mode in modes[_spread_out(modes, MEMBERS)][1:]:
+        way = np.linspace(kept, mode, 17)  # (17, k, d)
+        heights = np.asarray(_heights(model, jnp.asarray(way), known))
+        low = np.minimum(heights[0], heights[-1])
+        if (heights.min(axis=0) < low - DIP).all():
+            kept = np.concatenate([kept, mode[None]])
+    return kept
+
+
+@partial(jax.jit, static_argnums=0)
+def _heights(model: Model, places: Array, known: Known) -> Array:
+    """Log density at places (step, k, d)."""
+    return jax.vmap(jax.vmap(lambda place: model.log_density(place, known)))(places)
+
+
+def _as_draws(
+    fit: Fit,
+    model: Model,
+    known: Known,
+    made: Any,
+    modes: np.ndarray,
+    khat: float,
+    key: Array,
+    instead: str = "",
+) -> Draws:
+    """Draws of one data set from what its sampler found."""
+    ends, stats, method, ess = made
+    chain, draw, d = ends.shape
+    places = ends.reshape(-1, d)
+    p = model.layout.size
+    params = to_params(fit, places[:, :p])
+    labels, columns = [NOISE], [places[:, p]]
+    for name, values in params.items():
+        labels += [label for label, _ in labelled(name, values[0])]
+        columns += list(values.reshape(len(values), -1).T)
+    seen = np.stack(columns, axis=1)
+    rhat, count = np.ones(len(labels)), np.full(len(labels), ess)
+    if method == "NUTS":
+        rhat, count = agreement(seen.reshape(chain, draw, -1))
+    nearest = np.zeros(len(places), int)
+    if len(modes) > 1:
+        spread = places.std(axis=0)
+        nearest = np.argmin(np.sum(((places[:, None] - modes) / spread) ** 2, axis=2), axis=1)
+    sampling = Sampling(
+        method=method,
+        chains=chain,
+        stats=stats,
+        rhat=dict(zip(labels, map(float, rhat), strict=True)),
+        ess=dict(zip(labels, map(float, count), strict=True)),
+        khat=khat,
+        places=places,
+        left=left_of_prior(model, places, known),
+        modes=modes,
+        mode=nearest,
+        instead=instead,
+        model=model,
+        known=known,
+    )
+    return Draws(
+        law=fit.law,
+        params=params,
+        point={name: np.median(values, axis=0) for name, values in params.items()},
+        status=np.zeros(len(places), int),
+        origin="posterior by " + (f"NUTS, {chain} chains" if method == "NUTS" else method),
+        space=fit.space,
+        noise=_noise(fit.objective, sampling.scale, key),
+        fit=fit,
+        sampling=sampling,
+    )
+
+
+def _noise(objective: Any, scale: np.ndarray, key: Array) -> np.ndarray:
+    """(draw, pool) residuals of new runs from the objective's own density, by inverting it."""
+    with jax.enable_x64(True):
+        grid = scale[:, None] * BEYOND
+        log = np.asarray(_densities(objective, jnp.asarray(grid), jnp.asarray(scale)))
+        uniform = np.asarray(jax.random.uniform(key, (len(scale), POOL)))
+    density = np.exp(log - log.max(axis=1, keepdims=True))
+    steps = np.diff(grid, axis=1) * (density[:, 1:] + density[:, :-1]) / 2
+    share = np.concatenate([np.zeros((len(scale), 1)), np.cumsum(steps, axis=1)], axis=1)
+    share /= share[:, -1:]
+    return np.stack([np.interp(u, s, g) for u, s, g in zip(uniform, share, grid, strict=True)])
+
+
+@jax.jit
+def _densities(objective: Any, grid: Array, scale: Array) -> Array:
+    return objective.log_density(grid, scale[:, None])
