@@ -9,13 +9,15 @@ from jaxlaws._akima import envelope as envelope
 from jaxlaws._akima import envelope_optima as envelope_optima
 from jaxlaws._akima import porian as porian
 from jaxlaws._akima import porian_optima as porian_optima
+from jaxlaws._arviz import prior_sensitivity as prior_sensitivity
+from jaxlaws._bootstrap import bootstrap as bootstrap
+from jaxlaws._bootstrap import laplace as laplace
+from jaxlaws._check import check as check
 from jaxlaws._compare import compare as compare
 from jaxlaws._density import prior_table as prior_table
 from jaxlaws._diagnose import Diagnosis as Diagnosis
 from jaxlaws._diagnose import diagnose as diagnose
 from jaxlaws._draws import Draws as Draws
-from jaxlaws._draws import bootstrap as bootstrap
-from jaxlaws._draws import laplace as laplace
 from jaxlaws._draws import published as published
 from jaxlaws._errors import InputError as InputError
 from jaxlaws._errors import InputWarning as InputWarning
@@ -35,6 +37,7 @@ from jaxlaws._law import Law as Law
 from jaxlaws._law import Parameter as Parameter
 from jaxlaws._law import Variable as Variable
 from jaxlaws._law import law as law
+from jaxlaws._loo import loo as loo
 from jaxlaws._objective import Huber as Huber
 from jaxlaws._objective import LogCosh as LogCosh
 from jaxlaws._objective import Quantile as Quantile
@@ -43,6 +46,7 @@ from jaxlaws._objective import StudentT as StudentT
 from jaxlaws._posterior import posterior as posterior
 from jaxlaws._predict import Prediction as Prediction
 from jaxlaws._predict import predict as predict
+from jaxlaws._prior import prior as prior
 from jaxlaws._resample import Bayesian as Bayesian
 from jaxlaws._resample import Jackknife as Jackknife
 from jaxlaws._resample import Pairs as Pairs

@@ -18,6 +18,7 @@ from jaxlaws._law import NORMAL_90, Law
 from jaxlaws._risk import residuals
 
 NOISE = "noise"  # what the noise scale is called beside the law's parameters
+GROWTH = "noise growth"  # and its growth with the scale of a run
 NOISE_SHARE = 0.05  # median of its prior, as a share of the target's spread
 NOISE_WIDTH = 1.5  # standard deviation of its logarithm: a factor of 12 either way
 GROWTH_WIDTH = 0.5  # sd of the log noise's slope from the middle of the runs to their end
@@ -87,14 +88,14 @@ class Model:
         scale = jnp.exp(self.log_scale(place, known))
         return known.objective.log_density(self.residuals(place, known), scale)
 
-    def log_prior(self, place: Array, known: Known) -> Array:
-        """Log prior density of a place (d,), up to a constant."""
+    def log_priors(self, place: Array, known: Known) -> dict[str, Array]:
+        """Name -> log prior density at a place (d,), up to a constant, for each parameter."""
         layout, p = self.layout, self.layout.size
         z, params = place[:p], self.params(place, known)
         unconstrained = known.frame.middle + known.frame.width * z
-        total = _log_noise(place[p], known)
+        found = {NOISE: _log_noise(place[p], known)}
         if self.growing:
-            total += -0.5 * (place[p + 1] / GROWTH_WIDTH) ** 2
+            found[GROWTH] = -0.5 * (place[p + 1] / GROWTH_WIDTH) ** 2
         for name, where in layout.slices.items():
             spec, value = self.law.params[name], params[name]
             # The coordinate of a term moves its logarithm one to one, whatever the others are.
@@ -102,12 +103,16 @@ class Model:
             if name in known.priors:
                 inside = jnp.ravel(jnp.log(value)) if term else unconstrained[where]
                 stretch = jax.vmap(jax.grad(spec.support.constrain))(inside)
-                total += jnp.sum(known.priors[name].log_prob(value))
-                total += jnp.sum(jnp.log(jnp.abs(stretch)))
+                own = jnp.sum(known.priors[name].log_prob(value))
+                found[name] = own + jnp.sum(jnp.log(jnp.abs(stretch)))
             else:
                 standard = (jnp.log(value) - spec.centre) / spec.spread if term else z[where]
-                total -= 0.5 * jnp.sum(standard**2)
-        return total
+                found[name] = -0.5 * jnp.sum(standard**2)
+        return found
+
+    def log_prior(self, place: Array, known: Known) -> Array:
+        """Log prior density of a place (d,), up to a constant."""
+        return sum(self.log_priors(place, known).values(), start=jnp.zeros((), place.dtype))
 
     def log_density(self, place: Array, known: Known) -> Array:
         r"""Log posterior density at a place (d,), up to a constant.
@@ -245,12 +250,6 @@ def _points(prior: Any) -> np.ndarray:
         return np.asarray(prior.icdf(at), float)
     except NotImplementedError:  # not every distribution has an inverse
         return np.quantile(np.asarray(prior.sample(jax.random.key(0), (10_001,))), at)
-
-
-@partial(jax.jit, static_argnums=0)
-def run_log_likelihood(model: Model, places: Array, known: Known) -> Array:
-    """(draw, n) log density of every run's residual at places (draw, d)."""
-    return jax.vmap(lambda place: model.log_likelihood(place, known))(places)
 
 
 def left_of_prior(model: Model, places: np.ndarray, known: Known) -> dict[str, float]:

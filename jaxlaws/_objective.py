@@ -14,6 +14,8 @@ import numpy as np
 from jax import Array
 
 SPACES = ("log", "natural", "logit")
+POOL = 64  # residuals drawn for every scale
+BEYOND = np.sinh(np.linspace(-8.0, 8.0, 2001))  # residuals in units of the scale, dense near zero
 
 
 class Objective(Protocol):
@@ -179,3 +181,21 @@ def from_space(value: Array, space: str) -> Array:
     if space == "log":
         return jnp.exp(value)
     return jax.nn.sigmoid(value) if space == "logit" else value
+
+
+def new_residuals(objective: Objective, scale: np.ndarray, key: Array) -> np.ndarray:
+    """(draw, pool) residuals of new runs from an objective's own density, for scales (draw,)."""
+    with jax.enable_x64(True):
+        grid = scale[:, None] * BEYOND
+        log = np.asarray(_densities(objective, jnp.asarray(grid), jnp.asarray(scale)))
+        uniform = np.asarray(jax.random.uniform(key, (len(scale), POOL)))
+    density = np.exp(log - log.max(axis=1, keepdims=True))
+    steps = np.diff(grid, axis=1) * (density[:, 1:] + density[:, :-1]) / 2
+    share = np.concatenate([np.zeros((len(scale), 1)), np.cumsum(steps, axis=1)], axis=1)
+    share /= share[:, -1:]  # the inverse of the distribution, by interpolation
+    return np.stack([np.interp(u, s, g) for u, s, g in zip(uniform, share, grid, strict=True)])
+
+
+@jax.jit
+def _densities(objective: Objective, grid: Array, scale: Array) -> Array:
+    return objective.log_density(grid, scale[:, None])

@@ -25,13 +25,12 @@ from jaxlaws._errors import InputError
 from jaxlaws._fit import Fit, labelled
 from jaxlaws._importance import MEMBERS, climb, sampled
 from jaxlaws._nuts import agreement, numpyro, run_chains
+from jaxlaws._objective import new_residuals
 from jaxlaws._psis import smoothed
 from jaxlaws._sampling import FEW, KHAT, Sampling
 from jaxlaws._search import NEARLY
 
 SAMPLERS = ("nuts", "importance")
-POOL = 64  # residuals of new runs kept with every draw
-BEYOND = np.sinh(np.linspace(-8.0, 8.0, 2001))  # residuals in units of the scale, denser near zero
 INWARD = (1.0, 0.5)  # climbs begin at the fit's minima and half-way to the middle of the prior
 CLIMBS = 6  # minima that climbs begin at
 NEAR = 0.1  # places closer than this in every coordinate are one
@@ -306,25 +305,7 @@ def _as_draws(
         status=np.zeros(len(places), int),
         origin="posterior by " + (f"NUTS, {chain} chains" if method == "NUTS" else method),
         space=fit.space,
-        noise=_noise(fit.objective, sampling.scale, key),
+        noise=new_residuals(fit.objective, sampling.scale, key),
         fit=fit,
         sampling=sampling,
     )
-
-
-def _noise(objective: Any, scale: np.ndarray, key: Array) -> np.ndarray:
-    """(draw, pool) residuals of new runs from the objective's own density, by inverting it."""
-    with jax.enable_x64(True):
-        grid = scale[:, None] * BEYOND
-        log = np.asarray(_densities(objective, jnp.asarray(grid), jnp.asarray(scale)))
-        uniform = np.asarray(jax.random.uniform(key, (len(scale), POOL)))
-    density = np.exp(log - log.max(axis=1, keepdims=True))
-    steps = np.diff(grid, axis=1) * (density[:, 1:] + density[:, :-1]) / 2
-    share = np.concatenate([np.zeros((len(scale), 1)), np.cumsum(steps, axis=1)], axis=1)
-    share /= share[:, -1:]
-    return np.stack([np.interp(u, s, g) for u, s, g in zip(uniform, share, grid, strict=True)])
-
-
-@jax.jit
-def _densities(objective: Any, grid: Array, scale: Array) -> Array:
-    return objective.log_density(grid, scale[:, None])

@@ -34,7 +34,9 @@ def smoothed(log_weights: Array) -> tuple[Array, Array]:
     shape, scale = pareto(above)
     at = (jnp.arange(tail, dtype=sorted_.dtype) + 0.5) / tail
     quantiles = scale * _expm1_over(-jnp.log1p(-at), shape) + jnp.exp(cutoff)
-    fine = jnp.isfinite(shape) & (above[0] > 0) & jnp.isfinite(quantiles).all()
+    # Where a quarter of the tail are repeats it is far from a Pareto distribution.
+    fine = above[_quartile(tail)] > above[0]
+    fine &= jnp.isfinite(shape) & jnp.isfinite(quantiles).all()
     new = jnp.where(fine, jnp.minimum(jnp.log(quantiles), 0.0), sorted_[count - tail :])
     sorted_ = sorted_.at[count - tail :].set(new)
     out = jnp.zeros_like(sorted_).at[order].set(sorted_)
@@ -49,7 +51,7 @@ def pareto(above: Array) -> tuple[Array, Array]:
     """
     n = len(above)
     m = 30 + int(math.sqrt(n))
-    quartile = above[int(n / 4 + 0.5) - 1]
+    quartile = above[_quartile(n)]
     b = 1 / above[-1] + (1 - jnp.sqrt(m / (jnp.arange(1, m + 1, dtype=above.dtype) - 0.5))) / (
         3 * quartile
     )
@@ -58,6 +60,10 @@ def pareto(above: Array) -> tuple[Array, Array]:
     b = jnp.sum(b * jax.nn.softmax(profile))
     k = jnp.mean(jnp.log1p(-b * above))
     return (n * k + WEAK / 2) / (n + WEAK), -k / b
+
+
+def _quartile(n: int) -> int:
+    return int(n / 4 + 0.5) - 1
 
 
 def _expm1_over(x: Array, k: Array) -> Array:

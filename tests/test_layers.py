@@ -29,10 +29,15 @@ RANKS = [
     ["_refit", "_interval", "_curvature", "_density"],
     ["_sampling", "_importance", "_nuts"],
     ["_draws"],
+    ["_bootstrap"],
 ]
 LATER = {  # over draws; not of each other, except what is named
     "_posterior": set(),
+    "_prior": set(),
+    "_loo": set(),
     "_predict": set(),
+    "_check": {"_predict"},
+    "_arviz": {"_loo", "_predict", "_prior"},
     "_frontier": set(),
     "_akima": {"_isoflop"},
     "_isoflop": {"_frontier", "_predict"},
@@ -56,7 +61,7 @@ HEAVY = {
     "requests",
     "optax",
 }  # pandas 3 loads pyarrow by itself
-ONLY_IN = {"numpyro": {"_nuts"}, "arviz": {"_io"}, "matplotlib": {"plot"}}
+ONLY_IN = {"numpyro": {"_nuts"}, "arviz": {"_arviz"}, "matplotlib": {"plot"}}
 
 
 def module(path: Path) -> str:

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from jaxlaws._archive import check_place
+from jaxlaws._bootstrap import bootstrap
 from jaxlaws._cli import _browse
 from jaxlaws._cli import _choices as choices
 from jaxlaws._cli import _report as say
@@ -16,7 +17,7 @@ from jaxlaws._cli._table import Source, read
 from jaxlaws._cli._terminal import Report, Table, number, progress
 from jaxlaws._cli._words import number as read_number
 from jaxlaws._cli._words import numbers, pairs
-from jaxlaws._draws import Draws, bootstrap
+from jaxlaws._draws import Draws
 from jaxlaws._errors import InputError
 from jaxlaws._fit import Fit, fit
 from jaxlaws._frontier import Frontier, cheapest, frontier

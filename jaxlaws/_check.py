@@ -1,0 +1,83 @@
+"""check: whether runs like those at hand are what a posterior would have made."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+
+from jaxlaws._density import size_of
+from jaxlaws._draws import Draws
+from jaxlaws._errors import InputError
+from jaxlaws._objective import to_space
+from jaxlaws._predict import predict
+
+
+def check(draws: Draws) -> pd.DataFrame:
+    r"""Posterior predictive checks: statistics of the residuals, and of residuals that it draws.
+
+    $$p = P(T(\tilde r) \ge T(r))$$
+
+    over the draws, with residuals r of the runs and new ones at the same draw [gelman1996]. A p
+    near 0 or 1 says that the law or the noise model misses something: `trend` that the law bends
+    the wrong way with scale, `ends` that it misses the largest runs, `waves` that neighbours in
+    scale err together, `spread` that the noise grows (or shrinks) with scale, `tail` that single
+    runs lie too far out.
+
+    Returns:
+        One row per statistic: observed, the middle 90 % of what is drawn, and p.
+
+    Raises:
+        InputError: The draws are no posterior.
+    """
+    if draws.sampling is None or draws.fit is None:
+        raise InputError(f"{draws.law.name} ({draws.origin}) is no posterior.")
+    fit = draws.fit
+    live = fit.runs.weight > 0
+    inputs: dict[str, Any] = {name: values[live] for name, values in fit.runs.inputs.items()}
+    size = size_of(fit, fit.runs.inputs)[live]
+    order = np.argsort(size, kind="stable")
+    found = predict(draws, **inputs)
+    with jax.enable_x64(True):
+        target, mean, run = (
+            np.asarray(to_space(jnp.asarray(values), fit.space))[..., order]
+            for values in (fit.runs.target[live], found.mean, found.run)
+        )
+    scale = draws.sampling.scale[draws.good][:, None]
+    grown = np.exp(draws.sampling.growth[draws.good][:, None] * size[order])
+    own, new = (target - mean) / (scale * grown), (run - mean) / (scale * grown)
+    rows = []
+    for name, statistic in STATISTICS.items():
+        seen, drawn = statistic(own, size[order]), statistic(new, size[order])
+        low, high = np.quantile(drawn, [0.05, 0.95])
+        p = float(np.mean(drawn > seen) + 0.5 * np.mean(drawn == seen))
+        rows.append((name, float(np.median(seen)), low, high, p))
+    columns = ["statistic", "observed", "low", "high", "p"]
+    return pd.DataFrame(rows, columns=columns).set_index("statistic")
+
+
+def _correlation(values: np.ndarray, size: np.ndarray) -> np.ndarray:
+    off, along = values - values.mean(axis=1, keepdims=True), size - size.mean()
+    return off @ along / np.maximum(np.linalg.norm(off, axis=1) * np.linalg.norm(along), 1e-300)
+
+
+def _waves(values: np.ndarray, size: np.ndarray) -> np.ndarray:
+    off = values - values.mean(axis=1, keepdims=True)
+    return np.sum(off[:, 1:] * off[:, :-1], axis=1) / np.maximum(np.sum(off**2, axis=1), 1e-300)
+
+
+def _ends(values: np.ndarray, size: np.ndarray) -> np.ndarray:
+    last = max(1, len(size) // 10)
+    return values[:, -last:].mean(axis=1)
+
+
+STATISTICS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "sd": lambda values, size: values.std(axis=1),
+    "tail": lambda values, size: np.abs(values).max(axis=1),
+    "trend": _correlation,
+    "ends": _ends,
+    "spread": lambda values, size: _correlation(np.abs(values), size),
+    "waves": _waves,
+}
