@@ -1,0 +1,16 @@
+"""Procedures: what takes runs and returns draws, fits or tables, beside the laws they serve.
+
+They stand above the engine, and enter the catalogue from here: the laws know nothing of them.
+"""
+
+from types import ModuleType
+
+from jaxlaws.laws import QUANTITIES
+from jaxlaws.procedures import families, refits, released
+from jaxlaws.procedures.families import family_error as family_error
+
+MODULES: tuple[ModuleType, ...] = (refits, released, families)
+
+for _module in MODULES:
+    for _id, _functions in _module.QUANTITIES.items():
+        QUANTITIES.setdefault(_id, {}).update(_functions)
