@@ -19,7 +19,7 @@ RANKS = [
     ["_errors", "_support", "_arguments", "_columns"],
     ["_schema"],
     ["_law"],
-    ["quantities", "_implicit", "_powers", "flops"],
+    ["quantities", "_implicit", "_simplex", "_powers", "flops"],
     ["laws"],
     ["_objective", "_runs", "_points"],
     ["_coordinates", "_solver", "_resample"],

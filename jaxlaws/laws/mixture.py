@@ -65,7 +65,7 @@ def _centred(params: dict[str, Array]) -> dict[str, Array]:
 
 def mixed_loss(r: Array, c: Array, k: Array, t: Array) -> Array:
     """Loss on one domain from (domains,) shares r and their (domains,) effects t [ye2024]."""
-    return c + k * jnp.exp(jnp.sum(jnp.asarray(t) * jnp.asarray(r), axis=-1))
+    return c + k * jnp.exp(jnp.einsum("...j,...j->...", jnp.asarray(t), jnp.asarray(r)))
 
 
 def overall_loss(r: Array, s: Array, c: Array, k: Array, t: Array) -> Array:
