@@ -57,6 +57,19 @@ def test_bimix_by_its_lagrange_multiplier():
     )
 
 
+def test_second_derivatives_are_exact_too():
+    """One of three shares ends at none; central differences of exact first derivatives."""
+
+    def shares(s: jax.Array) -> jax.Array:
+        return best_shares(lambda p: jnp.sum(jnp.exp(p * s * jnp.arange(1.0, 4.0))), EQUAL)
+
+    first = jax.jit(jax.jacfwd(shares))
+    bend = jax.jit(jax.jacfwd(jax.jacrev(shares)))(1.3)
+    there = (first(1.3 + 1e-4) - first(1.3 - 1e-4)) / 2e-4
+    assert bend == pytest.approx(np.asarray(there), rel=1e-6)
+    assert shares(1.3)[2] == 0
+
+
 def test_no_mixture_drawn_at_random_is_better(key):
     """Convex, five domains: 20,000 draws come near the minimum and never below it."""
     draw, more = jax.random.split(key)
