@@ -6,12 +6,12 @@ They stand above the engine, and enter the catalogue from here: the laws know no
 from types import ModuleType
 
 from jaxlaws.laws import QUANTITIES
-from jaxlaws.procedures import families, refits, released, transport
+from jaxlaws.procedures import families, horizons, refits, released, transport
 from jaxlaws.procedures.families import family_error as family_error
 from jaxlaws.procedures.transport import Projection as Projection
 from jaxlaws.procedures.transport import projektor as projektor
 
-MODULES: tuple[ModuleType, ...] = (refits, released, families, transport)
+MODULES: tuple[ModuleType, ...] = (refits, released, families, transport, horizons)
 
 for _module in MODULES:
     for _id, _functions in _module.QUANTITIES.items():
