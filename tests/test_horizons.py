@@ -6,7 +6,7 @@ import pytest
 from scipy.optimize import minimize
 
 import jaxlaws as jl
-from jaxlaws.procedures.horizons import Hierarchy, horizons
+from jaxlaws.procedures.horizons import Hierarchy, time_horizons
 
 FAMILIES = np.repeat(np.arange(6), [1, 2, 3, 3, 4, 5])  # of 18 tasks
 
@@ -60,7 +60,9 @@ def test_one_agent_is_a_penalised_logistic_regression():
         np.round(1 / (1 + np.exp(0.6 * x - 1)) + 0.4 * rng.standard_normal(n), 1), 0, 1
     )
     weight = rng.uniform(0.5, 2.0, n)
-    found = horizons(**runs, success=success, weight=weight, released={"agent 0": 0.0}, draws=2)
+    found = time_horizons(
+        **runs, success=success, weight=weight, released={"agent 0": 0.0}, draws=2
+    )
 
     def objective(wv: np.ndarray) -> float:
         score = wv[0] * x + wv[1]
@@ -70,7 +72,7 @@ def test_one_agent_is_a_penalised_logistic_regression():
     best = minimize(objective, [0.0, 0.0], options=dict(gtol=1e-10))
     assert found.w_v[0] == pytest.approx(best.x, rel=1e-5)
     assert found.minutes[0] == pytest.approx(2 ** (-best.x[1] / best.x[0]), rel=1e-4)
-    lower = horizons(**runs, success=success, released={"agent 0": 0.0}, draws=2, p=0.8)
+    lower = time_horizons(**runs, success=success, released={"agent 0": 0.0}, draws=2, p=0.8)
     assert lower.minutes[0] < found.minutes[0]
 
 
@@ -85,7 +87,7 @@ def test_a_planted_trend_lies_in_its_interval():
     truth = {name: 2.0 * 2 ** ((day - 700) / 200) for name, day in released.items()}
     there = np.array([truth[name] for name in runs["agent"]])
     success = rng.random(len(there)) < 1 / (1 + (runs["minutes"] / there) ** 0.9)
-    found = horizons(**runs, success=success, released=released, draws=200)
+    found = time_horizons(**runs, success=success, released=released, draws=200)
     assert found.agents == tuple(released)
     assert found.days == pytest.approx(np.arange(6) * 180.0)
     ratio = found.minutes / np.array(list(truth.values()))
@@ -101,7 +103,7 @@ def test_a_planted_trend_lies_in_its_interval():
 def test_an_agent_that_always_fails_has_no_horizon():
     runs = plan(2, 1)
     success = np.where(runs["agent"] == "agent 0", 0.0, runs["minutes"] < 4.0)
-    found = horizons(**runs, success=success, released={"agent 0": 0, "agent 1": 90}, draws=3)
+    found = time_horizons(**runs, success=success, released={"agent 0": 0, "agent 1": 90}, draws=3)
     assert found.minutes[0] == 0
     assert np.isnan(found.draws[:, 0]).all()
     with pytest.raises(jl.InputError, match=r"two agents with a horizon, got 1"):
@@ -123,7 +125,7 @@ def test_an_agent_that_always_fails_has_no_horizon():
 def test_what_cannot_be(change: dict[str, object], message: str):
     given = dict(plan(1, 1), success=np.zeros(18), released={"agent 0": 0.0}, draws=2) | change
     if message == "has 1":  # a family of its own for every task is allowed
-        horizons(**given)
+        time_horizons(**given)
         return
     with pytest.raises(jl.InputError, match=message):
-        horizons(**given)
+        time_horizons(**given)

@@ -137,7 +137,7 @@ class Hierarchy:
         return jax.jit(jax.vmap(one))(jnp.arange(draws))
 
 
-def horizons(
+def time_horizons(
     minutes: Any,
     success: Any,
     *,
@@ -247,4 +247,6 @@ def _check(
         raise InputError(f"A bootstrap needs at least 2 draws, got {draws}.")
 
 
-QUANTITIES: dict[str, dict[str, Callable[..., Any]]] = {"metr_time_horizon": {"horizons": horizons}}
+QUANTITIES: dict[str, dict[str, Callable[..., Any]]] = {
+    "metr_time_horizon": {"horizons": time_horizons}
+}
