@@ -6,10 +6,23 @@ They stand above the engine, and enter the catalogue from here: the laws know no
 from types import ModuleType
 
 from jaxlaws.laws import QUANTITIES
-from jaxlaws.procedures import families, horizons, network, refits, released, skills, transport
+from jaxlaws.procedures import (
+    families,
+    farseer,
+    horizons,
+    intrinsic,
+    network,
+    refits,
+    released,
+    skills,
+    transport,
+)
 from jaxlaws.procedures.families import family_error as family_error
+from jaxlaws.procedures.farseer import farseer_by_stages as farseer_by_stages
 from jaxlaws.procedures.horizons import Horizons as Horizons
 from jaxlaws.procedures.horizons import time_horizons as time_horizons
+from jaxlaws.procedures.intrinsic import Intrinsic as Intrinsic
+from jaxlaws.procedures.intrinsic import intrinsic_fit as intrinsic_fit
 from jaxlaws.procedures.network import TwoSteps as TwoSteps
 from jaxlaws.procedures.network import flp_m as flp_m
 from jaxlaws.procedures.skills import Skills as Skills
@@ -17,7 +30,17 @@ from jaxlaws.procedures.skills import sloth as sloth
 from jaxlaws.procedures.transport import Projection as Projection
 from jaxlaws.procedures.transport import projektor as projektor
 
-MODULES: tuple[ModuleType, ...] = (refits, released, families, transport, horizons, network, skills)
+MODULES: tuple[ModuleType, ...] = (
+    refits,
+    released,
+    families,
+    transport,
+    horizons,
+    network,
+    skills,
+    farseer,
+    intrinsic,
+)
 
 for _module in MODULES:
     for _id, _functions in _module.QUANTITIES.items():
