@@ -15,6 +15,7 @@ from jaxlaws.procedures import (
     refits,
     released,
     skills,
+    stages,
     transport,
 )
 from jaxlaws.procedures.families import family_error as family_error
@@ -27,6 +28,8 @@ from jaxlaws.procedures.network import TwoSteps as TwoSteps
 from jaxlaws.procedures.network import flp_m as flp_m
 from jaxlaws.procedures.skills import Skills as Skills
 from jaxlaws.procedures.skills import sloth as sloth
+from jaxlaws.procedures.stages import best_mixture as best_mixture
+from jaxlaws.procedures.stages import two_stage as two_stage
 from jaxlaws.procedures.transport import Projection as Projection
 from jaxlaws.procedures.transport import projektor as projektor
 
@@ -40,6 +43,7 @@ MODULES: tuple[ModuleType, ...] = (
     skills,
     farseer,
     intrinsic,
+    stages,
 )
 
 for _module in MODULES:
