@@ -93,6 +93,10 @@ def optimal_sparsity(
     """Sparsity of least loss for N non-zero parameters and C FLOP in all; one case at a time.
 
     Zero where C does not reach the contour of S = 0: a dense model is best [frantar2023].
+
+    >>> known = dict(a_S=294.0, b_S=0.821, b_N=0.392, a_D=2.37e8, b_D=0.890)
+    >>> round(float(optimal_sparsity(1e8, 1e18, **known)), 3)
+    0.462
     """
 
     def beyond(u: Array) -> Array:

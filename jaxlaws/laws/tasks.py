@@ -155,6 +155,11 @@ def instance_fit(*, N: Array, passes: Array, draws: Array) -> tuple[Array, Array
         N: (m,) parameters of the models.
         passes: (m,) draws that passed.
         draws: (m,) draws, zero where a model was not tried.
+
+    >>> N, draws = jnp.array([1e8, 3e8, 1e9]), jnp.full(3, 1000)
+    >>> c, a = instance_fit(N=N, passes=jnp.array([0, 4, 60]), draws=draws)
+    >>> round(float(a), 1)
+    0.6
     """
     u = jnp.log(N)
     u = u - jnp.mean(u)

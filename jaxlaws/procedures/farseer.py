@@ -131,6 +131,12 @@ def farseer_by_stages(runs: Runs, **options: Any) -> Fit:
 
     Raises:
         InputError: There are too few sizes, or token counts of them.
+
+    >>> planted = dict(a1=-0.12, a=0.12, b1=0.42, a2=88, b=-0.1, b2=-6.3, a3=-0.02, g=0.17, b3=-0.1)
+    >>> N, D = (v.ravel() for v in np.meshgrid(np.geomspace(2e8, 6e9, 5), [4e9, 2e10, 1e11, 5e11]))
+    >>> runs = Runs.from_arrays(np.asarray(farseer(N, D, **planted)), N=N, D=D)
+    >>> round(float(farseer_by_stages(runs).params["g"]), 2)
+    0.17
     """
     runs = runs.checked(farseer)
     sizes, number = np.unique(runs.inputs["N"], return_inverse=True)

@@ -171,6 +171,12 @@ def time_horizons(
 
     Raises:
         InputError: A task has two families, an agent no release date, or a number is impossible.
+
+    >>> task = np.arange(8)
+    >>> names = dict(agent=["a"] * 8, task=task, family=task // 2, released={"a": 0})
+    >>> found = time_horizons(2.0**task, task < 4, **names, draws=2)
+    >>> round(float(found.minutes[0]))
+    11
     """
     minutes, success = np.asarray(minutes, float), np.asarray(success, float)
     weight = np.ones(len(minutes)) if weight is None else np.asarray(weight, float)

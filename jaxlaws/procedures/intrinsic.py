@@ -89,6 +89,13 @@ def intrinsic_fit(N: Any, E: Any, score: Any) -> Intrinsic:
 
     Raises:
         InputError: There are fewer than two sizes, or points than the map has knots.
+
+    >>> sizes, steps = np.geomspace(1e4, 1e7, 6), np.geomspace(1e5, 1e9, 20)
+    >>> N, E = (v.ravel() for v in np.meshgrid(sizes, steps))
+    >>> performance = hilton_intrinsic(N, E, **anchored(30.0, 0.5, 0.8))
+    >>> found = intrinsic_fit(N, E, -((1e9 / performance) ** 0.2))
+    >>> round(found.constants["a_N"], 1), round(found.constants["a_E"], 1)
+    (0.5, 0.8)
     """
     from scipy.optimize import isotonic_regression, least_squares  # slow to import
 

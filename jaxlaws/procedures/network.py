@@ -148,6 +148,12 @@ def flp_m(
 
     Raises:
         InputError: The tables do not belong together.
+
+    >>> C = np.geomspace(1e18, 1e21, 16)[:, None] * np.array([[0.8, 0.2], [0.3, 0.7]] * 8)
+    >>> L = 1.5 + 300 * C**-0.13
+    >>> found = flp_m(C, L, 1 / L.sum(axis=1), members=2, starts=4)
+    >>> found.predict([1e21, 1e21]).shape
+    (1, 5)
     """
     C, L, perf = (np.asarray(v, float) for v in (C, L, perf))
     if C.ndim != 2 or L.shape != C.shape or perf.shape != C.shape[:1]:

@@ -134,6 +134,12 @@ def sloth(
 
     Raises:
         InputError: The tables do not belong together.
+
+    >>> s, t = np.array([1.0, 7.0, 70.0]), np.array([1.0, 2.0, 2.0])
+    >>> scores = np.array([[0.3, 0.2], [0.5, 0.4], [0.7, 0.8]])
+    >>> found = sloth(s, t, ["a", "a", "b"], scores, floors=[0.25, 0.0], steps=9, rates=(0.1,))
+    >>> found.predict(7.0, 2.0, "a").shape
+    (1, 2)
     """
     table, floor = np.asarray(scores, float), np.asarray(floors, float)
     names, number = np.unique(np.asarray(family, str), return_inverse=True)

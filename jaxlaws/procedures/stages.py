@@ -93,6 +93,20 @@ def best_mixture(
 
     Raises:
         InputError: There is no such input, or the draws do not belong together.
+
+    >>> import jaxlaws as jl
+    >>> law = jl.laws.find("ye_data_mixing(2)")
+    >>> r = np.array([[0.1, 0.9], [0.4, 0.6], [0.6, 0.4], [0.8, 0.2], [0.9, 0.1]])
+    >>> ends = [
+    ...     jl.bootstrap(
+    ...         jl.fit(law, jl.Runs.from_arrays(1 + np.exp(-2 * r[:, i]), r=r), starts=8),
+    ...         jl.Bayesian(),
+    ...         draws=4,
+    ...     )
+    ...     for i in (0, 1)
+    ... ]
+    >>> [round(share, 2) for share in best_mixture(ends, [0.5, 0.5])["estimate"]]
+    [0.5, 0.5]
     """
     check_prob(prob)
     law, fixed = domains[0].law, fixed or {}

@@ -64,6 +64,12 @@ def projektor(p: Any, N: Any, V: Any, *, distance: Callable[[Array, float], Arra
 
     Raises:
         InputError: The runs are not of two sizes.
+
+    >>> shares = [[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]] * 2
+    >>> sizes, scores = [1e3] * 3 + [4e3] * 3, [0.5, 0.6, 0.7, 0.6, 0.7, 0.8]
+    >>> found = projektor(shares, sizes, scores, distance=lambda p, size: 1 + p[1])
+    >>> round(float(found.score(jnp.array([1.0, 0.0]), 16e3)), 2)
+    0.9
     """
     p, N, V = (np.asarray(v, float) for v in (p, N, V))
     sizes = np.unique(N)
