@@ -6,14 +6,16 @@ docs/refits.csv; nothing else is read.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 import jaxlaws as jl
+from benchmarks.procedures import PROCEDURES
 from benchmarks.refits.row import NO_WORSE, REPRODUCED
 from benchmarks.refits.table import stored
 from jaxlaws import laws
@@ -136,7 +138,14 @@ def _sections(table: pd.DataFrame, known: list[Paper]) -> Iterator[str]:
     yield f"\nStandard forms without a source: {', '.join(f'`{i}`' for i in standard)}.\n"
     method = [paper for paper in known if not paper.ids]
     yield f"Sources of a method alone: {'; '.join(map(_cite, method))}.\n"
-    yield "## Papers without a law\n"
+    yield "## Procedures and estimators\n"
+    yield "| procedure | functions | papers |"
+    yield "|---|---|---|"
+    title = {paper.key: _cite(paper) for paper in known}
+    for what, (keys, functions) in PROCEDURES.items():
+        names = ", ".join(f"`{_path(each)}`" for each in functions)
+        yield f"| {what} | {names} | {'; '.join(title[key] for key in keys.split(', '))} |"
+    yield "\n## Papers without a law\n"
     yield "| paper | reason |"
     yield "|---|---|"
     for paper, reason in laws.WITHOUT_LAW:
@@ -162,6 +171,15 @@ def _sections(table: pd.DataFrame, known: list[Paper]) -> Iterator[str]:
         reason = str(row.verdict).removeprefix("finding: ")
         yield f"| {row.dataset} | {row.what} | {row.published} | {row.ours} | {reason} |"
     yield ""
+
+
+def _path(function: Callable[..., Any]) -> str:
+    """Where a user finds a function: its module inside the package, or the package itself."""
+    module, name = function.__module__, getattr(function, "__name__", "")
+    for place in (jl, jl.procedures):
+        if getattr(place, name, None) is function:
+            module = place.__name__
+    return f"{module}.{name}"
 
 
 def _cite(paper: Paper) -> str:

@@ -4,6 +4,7 @@ from jaxlaws import datasets as datasets
 from jaxlaws import flops as flops
 from jaxlaws import laws as laws
 from jaxlaws import plot as plot
+from jaxlaws import procedures as procedures
 from jaxlaws import quantities as quantities
 from jaxlaws._akima import envelope as envelope
 from jaxlaws._akima import envelope_optima as envelope_optima

@@ -1,11 +1,13 @@
 """docs/coverage.md: up to date with the code, and nothing of the reading list left out."""
 
 import csv
+import inspect
 import re
 from pathlib import Path
 
 from benchmarks import catalogue
-from jaxlaws import laws
+from benchmarks.procedures import PROCEDURES
+from jaxlaws import laws, procedures
 
 ARXIV = re.compile(r"\d{4}\.\d{5}")
 
@@ -29,6 +31,14 @@ def test_every_source_is_in_the_references():
 def test_papers_without_a_law_are_on_the_page():
     kept = catalogue.PAGE.read_text(encoding="utf-8")
     assert not [paper for paper, _ in laws.WITHOUT_LAW if paper not in kept]
+
+
+def test_every_function_of_the_engine_beside_the_laws_is_a_named_procedure():
+    """What `jaxlaws.procedures` offers is on the page, and each listed function says what it does."""
+    listed = {f for _, functions in PROCEDURES.values() for f in functions}
+    offered = {f for f in vars(procedures).values() if inspect.isfunction(f)}
+    assert not {f.__name__ for f in offered - listed}
+    assert not [f for f in listed if not (f.__doc__ or "").strip() or not hasattr(f, "__name__")]
 
 
 def test_the_reading_list_is_on_the_page(data: Path):

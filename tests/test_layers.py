@@ -19,7 +19,7 @@ RANKS = [
     ["_errors", "_support", "_arguments", "_columns"],
     ["_schema"],
     ["_law"],
-    ["quantities", "_implicit", "_powers", "flops"],
+    ["quantities", "_implicit", "_simplex", "_powers", "flops"],
     ["laws"],
     ["_objective", "_runs", "_points", "_psis"],
     ["_coordinates", "_solver", "_resample"],
@@ -48,7 +48,7 @@ LATER = {  # over draws; not of each other, except what is named
     "_design": {"_predict", "_frontier", "_diagnose", "_profile"},
     "_contrast": {"_predict", "_frontier"},
 }
-TOP = ["_study", "_archive", "_io", "plot", "_cli", "__main__"]
+TOP = ["procedures", "_study", "_archive", "_io", "plot", "_cli", "__main__"]
 RANK = {name: i for i, line in enumerate(RANKS) for name in line}
 # `datasets` hands out Runs; the namespaces of the package may import anything.
 FREE = {"", "datasets"}
@@ -101,6 +101,14 @@ def inside(path: Path) -> set[str]:
         if parts[0] == "jaxlaws" and len(parts) > 1 and loaded:
             out.add(parts[1])
     return out - {module(path)}
+
+
+def test_laws_never_ask_for_the_engine() -> None:
+    """Not even inside a function: what takes runs is a procedure."""
+    below = {"laws", *(name for name in RANK if RANK[name] < RANK["laws"])}
+    for path in (PACKAGE / "laws").glob("*.py"):
+        asked = {name.split(".")[1] for name, _ in imports(path) if name.startswith("jaxlaws.")}
+        assert asked <= below, path
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -1,19 +1,13 @@
-"""Practice of estimation: fits of a family judged on its largest model, and where curves cross.
+"""Practice of estimation: fits of a family judged on its largest model, and where curves cross."""
 
-`family_error` asks for the engine inside the function, so that the catalogue does not import it.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
 from jaxlaws._implicit import root
-from jaxlaws.laws.pretraining import chinchilla
 
 FIRST_TOKENS = 1e10  # tokens of a run's beginning that are left out [choshen2024]
 LAST_SHARE = 0.3  # end of the target's run on which a fit is judged [choshen2024]
@@ -41,45 +35,6 @@ def judged(*, D: ArrayLike, share: ArrayLike = LAST_SHARE) -> Array:
     """(n,) 1 for checkpoints in the last share of a run, on which a fit is judged, else 0."""
     tokens = jnp.asarray(D)
     return jnp.where(tokens >= (1 - share) * jnp.max(tokens), 1.0, 0.0)
-
-
-def family_error(
-    *,
-    N: ArrayLike,
-    D: ArrayLike,
-    L: ArrayLike,
-    borrowed: Mapping[str, float] | None = None,
-    first: float = FIRST_TOKENS,
-    share: float = LAST_SHARE,
-    **options: Any,
-) -> float:
-    """`relative_error` on a family's largest model of chinchilla's law fitted to the smaller ones.
-
-    All checkpoints count, not only last ones, and models near the target more than many small
-    ones; E and the exponent of D are often not identified although predictions are good
-    [choshen2024].
-
-    Args:
-        N: (n,) parameters of the model of each checkpoint.
-        D: (n,) tokens seen by then.
-        L: (n,) losses.
-        borrowed: Parameters taken from another family, for instance alpha and beta.
-        first: Tokens below which a checkpoint is left out of the fit.
-        share: Last part of the target's run that is judged.
-        **options: What `jaxlaws.fit` takes besides law and runs.
-    """
-    from jaxlaws._fit import fit
-    from jaxlaws._runs import Runs
-
-    N, D, L = (np.asarray(v, float) for v in (N, D, L))
-    target = np.max(N) == N
-    kept = ~target & (np.asarray(usable(D=D, first=first)) > 0)
-    law = chinchilla.fix(**borrowed) if borrowed else chinchilla
-    params = fit(law, Runs.from_arrays(L[kept], N=N[kept], D=D[kept]), **options).params
-    with jax.enable_x64(True):  # as the fit was
-        predicted = law(N[target], D[target], **params)
-        weight = judged(D=D[target], share=share)
-        return float(relative_error(L=L[target], L_hat=predicted, weight=weight))
 
 
 def crossing(
@@ -127,7 +82,6 @@ QUANTITIES: dict[str, dict[str, Callable[..., Any]]] = {
         "ARE": relative_error,
         "usable": usable,
         "judged": judged,
-        "ARE_of_family": family_error,
     },
     "crossover": {"x_star": power_crossing, "x_star_of_curves": crossing, "inside": inside},
 }

@@ -96,23 +96,6 @@ def cutoff_params(b: Array, c: Array) -> Array:
     return 10.0 ** (-b / c)
 
 
-def routed_rmse(*, router: str = "S-Base", data: str = "routed_language_models") -> float:
-    """Root mean square of log10 residuals at the least squares fit of a router's released runs.
-
-    One expert per token, half the layers routed, more than one expert, last step. Minima with
-    E_start close to E_max exist besides.
-    """
-    from jaxlaws import datasets
-    from jaxlaws._fit import fit
-    from jaxlaws._objective import Squared
-
-    chosen = f"router_type == '{router}' and k == 1 and routing_frequency == 0.5"
-    runs = datasets.runs(data, where=f"{chosen} and num_experts > 1")
-    found: Any = fit(clark_routed, runs, objective=Squared(), starts=16)
-    residual = jnp.log10(clark_routed(**runs.inputs, **found.params)) - jnp.log10(runs.target)
-    return float(jnp.sqrt(jnp.mean(residual**2)))
-
-
 @law(
     source="krajewski2024",
     constants={
@@ -283,7 +266,6 @@ QUANTITIES: dict[str, dict[str, Callable[..., Any]]] = {
         "E_hat": saturated_experts,
         "N_effective": effective_params,
         "N_cutoff": cutoff_params,
-        "rmse_log10": routed_rmse,
     },
     "krajewski_finegrained_moe": {
         "L_dense": dense_loss,

@@ -65,7 +65,7 @@ def _centred(params: dict[str, Array]) -> dict[str, Array]:
 
 def mixed_loss(r: Array, c: Array, k: Array, t: Array) -> Array:
     """Loss on one domain from (domains,) shares r and their (domains,) effects t [ye2024]."""
-    return c + k * jnp.exp(jnp.sum(jnp.asarray(t) * jnp.asarray(r), axis=-1))
+    return c + k * jnp.exp(jnp.einsum("...j,...j->...", jnp.asarray(t), jnp.asarray(r)))
 
 
 def overall_loss(r: Array, s: Array, c: Array, k: Array, t: Array) -> Array:
@@ -176,7 +176,9 @@ def shukor_mixture(domains: int, joint: bool = False) -> Law:
     Shares = Annotated[Array, Variable("share", simplex, size=(domains,))]
     Heights = Annotated[Array, Parameter("", positive, (0.05, 20.0), (domains,))]
     Powers = Annotated[Array, Parameter("", positive, (0.05, 2.0), (domains,))]
-    Outer = Annotated[Array, Parameter("", real, (-3.0, 3.0))]
+    # (sum C h)^gamma is the amplitude of N^-alpha, some hundreds: from less, the term starts dead.
+    Bases = Annotated[Array, Parameter("", positive, (3.0, 300.0), (domains,))]
+    Outer = Annotated[Array, Parameter("", real, (0.3, 3.0))]
 
     def additive(
         N: Params,
@@ -207,10 +209,10 @@ def shukor_mixture(domains: int, joint: bool = False) -> Law:
         E: Entropy,
         C: Heights,
         gamma: Powers,
-        C_A: Heights,
+        C_A: Bases,
         gamma_A: Outer,
         alpha: Exponent,
-        C_B: Heights,
+        C_B: Bases,
         gamma_B: Outer,
         beta: Exponent,
     ) -> Loss:

@@ -85,28 +85,6 @@ def size_ratio(*, P: Array, k: Array) -> Array:
     return 1 + k * jnp.log(P)
 
 
-def huber_sum(
-    *, E: Array, A: Array, alpha: Array, k: Array, data: str = "parscale_pile", delta: Any = 1e-3
-) -> Array:
-    """Sum of Huber scores of log residuals on the 24 runs of a published fit.
-
-    Args:
-        E: Loss of an infinite model.
-        A: Parameters.
-        alpha: Exponent.
-        k: Worth of a stream.
-        data: "parscale_pile" or "parscale_stack_python" of `jaxlaws.datasets`.
-        delta: Residual where the score turns linear.
-    """
-    from jaxlaws import datasets
-    from jaxlaws.laws.refits import huber_of_logs
-
-    runs = datasets.load(data)
-    N, P = (jnp.asarray(runs[c].to_numpy(float)) for c in ("params_N_nonemb", "P"))
-    predicted = parscale(N, P, E=E, A=A, alpha=alpha, k=k)
-    return huber_of_logs(predicted=predicted, observed=runs["loss"].to_numpy(float), delta=delta)
-
-
 QUANTITIES: dict[str, dict[str, Callable[..., Any]]] = {
-    "parscale": {"N_equiv_over_N": size_ratio, "huber_sum": huber_sum},
+    "parscale": {"N_equiv_over_N": size_ratio},
 }

@@ -126,7 +126,7 @@ def success_fit(minutes: Array, success: Array, weight: Array, inverse_penalty: 
     def newton(_: int, both: Array) -> Array:
         slope, bend = jax.grad(objective)(both), jax.hessian(objective)(both)
         step = jnp.linalg.solve(bend, slope)
-        halves = both - step * 0.5 ** jnp.arange(20.0)[:, None]
+        halves = both[None, :] - step[None, :] * 0.5 ** jnp.arange(20.0)[:, None]
         return halves[jnp.argmin(jax.vmap(objective)(halves))]
 
     return jax.lax.fori_loop(0, STEPS, newton, jnp.zeros(2, x.dtype))

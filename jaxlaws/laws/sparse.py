@@ -6,10 +6,12 @@ from typing import Annotated
 import jax.numpy as jnp
 from jax import Array
 
+from jaxlaws._implicit import root
 from jaxlaws._law import Constants, Parameter, Variable, law
 from jaxlaws._support import interval, negative, positive
 from jaxlaws.quantities import CrossEntropy, Exponent, Loss, Params, Tokens
 
+SPARSEST = 30.0  # -ln(1 - S) of the sparsest model looked at
 NOTE = "Recalled, not seen in print; gives the printed table of gains to 0.3 %."
 
 Zeros = Annotated[Array, Variable("share of weights that are zero", interval(0.0, 1.0))]
@@ -59,6 +61,54 @@ def size_multiplier(S: Array, a_S: Array, b_S: Array, c_S: Array, b_N: Array) ->
     return ((a_S * (1 - S) ** b_S + c_S) / (a_S + c_S)) ** (-1 / b_N)
 
 
+def cost_multiplier(S: Array) -> Array:
+    r"""Compute of training to sparsity S over that of a dense model with the same non-zero weights.
+
+    $$c(S) = \frac{0.25 + 0.5 \int_0^1 (1 - S_t)\,dt}{1 - S} + 0.25 = \frac{1 - 5S/8}{1 - S}$$
+
+    Weights are pruned between a quarter and three quarters of the run, to the share
+    S_t = S (1 - (1 - t)^3) of them; 1 when dense, 1.375 at half [frantar2023, recalled].
+    """
+    return (1 - 0.625 * S) / (1 - S)
+
+
+def contour_tokens(
+    S: Array, N: Array, a_S: Array, b_S: Array, b_N: Array, a_D: Array, b_D: Array
+) -> Array:
+    r"""Tokens for which S is the best sparsity of N non-zero parameters: the contour of S.
+
+    $$D_S(N) = a_D \left(\frac{3 b_D N^{b_N}}
+      {8 a_S b_S (1 - S)^{b_S} (1 - 5S/8)}\right)^{1/b_D}$$
+
+    The loss at fixed compute is level in S there; all contours are parallel to the line of the
+    compute-optimal dense models, and rise with S [frantar2023; derived from `cost_multiplier`].
+    """
+    pull = jnp.log(a_S * b_S) + b_S * jnp.log1p(-S) + jnp.log1p(-0.625 * S)
+    return a_D * jnp.exp((jnp.log(0.375 * b_D) + b_N * jnp.log(N) - pull) / b_D)
+
+
+def optimal_sparsity(
+    N: Array, C: Array, a_S: Array, b_S: Array, b_N: Array, a_D: Array, b_D: Array
+) -> Array:
+    """Sparsity of least loss for N non-zero parameters and C FLOP in all; one case at a time.
+
+    Zero where C does not reach the contour of S = 0: a dense model is best [frantar2023].
+
+    >>> known = dict(a_S=294.0, b_S=0.821, b_N=0.392, a_D=2.37e8, b_D=0.890)
+    >>> round(float(optimal_sparsity(1e8, 1e18, **known)), 3)
+    0.462
+    """
+
+    def beyond(u: Array) -> Array:
+        S = -jnp.expm1(-u)
+        tokens = C / (6 * N * cost_multiplier(S))
+        return jnp.log(tokens) - jnp.log(contour_tokens(S, N, a_S, b_S, b_N, a_D, b_D))
+
+    dense = jnp.zeros_like(jnp.asarray(N) * 1.0)
+    u = root(beyond, dense, dense + SPARSEST)
+    return jnp.where(beyond(dense) > 0, -jnp.expm1(-u), 0.0)
+
+
 @law(source="chen2024prune")
 def p2_pruning_posttrain(
     N0: Params,
@@ -94,6 +144,11 @@ def slope_difference(D: Array, predicted: Array, observed: Array) -> Array:
 
 
 QUANTITIES: dict[str, dict[str, Callable[..., Array]]] = {
-    "frantar_sparsity": {"size_multiplier": size_multiplier},
+    "frantar_sparsity": {
+        "size_multiplier": size_multiplier,
+        "cost_multiplier": cost_multiplier,
+        "D_contour": contour_tokens,
+        "S_opt": optimal_sparsity,
+    },
     "p2_pruning_posttrain": {"slope_difference": slope_difference},
 }

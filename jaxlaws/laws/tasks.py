@@ -14,6 +14,7 @@ from jaxlaws.laws.pretraining import overtrain_loss
 from jaxlaws.quantities import FLOP, CrossEntropy, Loss, Params
 
 FLP = "chen2024flp"
+NEWTON = 40  # steps of a fit of two numbers
 
 Passes = Annotated[Array, Variable("share of passes", unit, name="PU")]
 Score = Annotated[Array, Variable("score", real, space="natural", name="perf")]
@@ -122,7 +123,75 @@ def pass_of_loss(*, L: Array) -> Array:
 
 def pass_steps(*, N: Array, c: Array, a: Array) -> Array:
     """Chance to pass steps (s,) that all must succeed, each a `task_exp_power` [hu2023]."""
-    return jnp.exp(-jnp.sum(c * jnp.asarray(N)[..., None] ** -a, axis=-1))
+    return jnp.exp(-jnp.sum(_rates(N, c, a), axis=-1))
+
+
+def pass_circuits(*, N: Array, c: Array, a: Array, w: Array) -> Array:
+    r"""Chance to pass where one of several circuits (s,) is used, each with a share w of the time.
+
+    $$\mathrm{PU}(N) = \sum_j w_j \exp(-c_j N^{-a_j})$$
+
+    A steep circuit that takes over makes ln(-ln PU) fall faster than a line in ln N, which one
+    circuit, or steps that must all succeed, cannot [hu2023, recalled].
+    """
+    return jnp.exp(-_rates(N, c, a)) @ jnp.asarray(w)
+
+
+def _rates(N: Array, c: Array, a: Array) -> Array:
+    """-ln of the chance of each of (s,) powers at N (...): (..., s)."""
+    N = jnp.asarray(N)[..., None]
+    c, a = (jnp.expand_dims(jnp.asarray(v), range(N.ndim - 1)) for v in (c, a))
+    return c * N**-a
+
+
+def instance_fit(*, N: Array, passes: Array, draws: Array) -> tuple[Array, Array]:
+    """(c, a) of one instance by maximum likelihood, from its passes in so many draws.
+
+    Sampling until the r-th pass and sampling a given number have the same likelihood. Models that
+    never passed count too, as `task_line` cannot have it. Batched over instances by vmap; NaN where
+    no model, or every one at each draw, passed.
+
+    Args:
+        N: (m,) parameters of the models.
+        passes: (m,) draws that passed.
+        draws: (m,) draws, zero where a model was not tried.
+
+    >>> N, draws = jnp.array([1e8, 3e8, 1e9]), jnp.full(3, 1000)
+    >>> c, a = instance_fit(N=N, passes=jnp.array([0, 4, 60]), draws=draws)
+    >>> round(float(a), 1)
+    0.6
+    """
+    u = jnp.log(N)
+    u = u - jnp.mean(u)
+    passes, draws = (jnp.asarray(v, u.dtype) for v in (passes, draws))
+
+    def loss(both: Array) -> Array:  # ln(-ln PU) = both[0] - both[1] u
+        rate = jnp.exp(both[0] - both[1] * u)
+        fail = jnp.log(-jnp.expm1(-rate))
+        return jnp.sum(passes * rate - (draws - passes) * fail)
+
+    def newton(_: int, both: Array) -> Array:
+        slope, bend = jax.grad(loss)(both), jax.hessian(loss)(both)
+        size, turn = jnp.linalg.eigh(bend)  # uphill directions are turned round
+        step = turn @ ((turn.T @ slope) / jnp.maximum(jnp.abs(size), 1e-9))
+        tried = both[None, :] - step[None, :] * 0.5 ** jnp.arange(20.0, dtype=u.dtype)[:, None]
+        return tried[jnp.nanargmin(jax.vmap(loss)(tried))]
+
+    share = jnp.clip((jnp.sum(passes) + 0.5) / (jnp.sum(draws) + 1), 1e-9, 1 - 1e-9)
+    start = jnp.stack([jnp.log(-jnp.log(share)), jnp.zeros_like(share)])
+    level, a = jax.lax.fori_loop(0, NEWTON, newton, start)
+    told = (jnp.sum(passes) > 0) & jnp.any(passes < draws)
+    c = jnp.exp(level + a * jnp.mean(jnp.log(N)))
+    return jnp.where(told, c, jnp.nan), jnp.where(told, a, jnp.nan)
+
+
+def instances_score(*, N: Array, c: Array, a: Array) -> Array:
+    """Score of a task at N: the mean over instances (i,) of `task_exp_power`, NaN ones left out.
+
+    Fitted one by one and then averaged, easy instances are not held back by hard ones; it takes
+    many draws of each, since errors of the exponents push the mean up [hu2023].
+    """
+    return jnp.nanmean(jnp.exp(-_rates(N, c, a)), axis=-1)
 
 
 @law(source=FLP)
@@ -188,5 +257,8 @@ QUANTITIES: dict[str, dict[str, Callable[..., Any]]] = {
         "line": task_line,
         "PU_of_loss": pass_of_loss,
         "PU_of_steps": pass_steps,
+        "PU_of_circuits": pass_circuits,
+        "PU_of_instances": instances_score,
+        "instance": instance_fit,
     },
 }

@@ -13,13 +13,6 @@ from jaxlaws.quantities import ErrorRate
 
 BINS = 5  # of equal width in log10 compute
 REACH = 0.1  # decades by which the last bin reaches beyond the largest run; without it alpha moves
-OPENAI = "CLIP-WIT"  # training set of OpenAI's three models
-TASKS = {
-    "imagenet": ("imagenet1k", "acc1"),
-    "robustness": ("imagenet_robustness", "acc1"),
-    "coco": ("mscoco_captions", "image_retrieval_recall@5"),
-    "flickr": ("flickr30k", "image_retrieval_recall@5"),
-}
 
 GMAC = Annotated[Array, Variable("GMAC", typical=(1e7, 1e16))]
 
@@ -88,36 +81,9 @@ def power_line(C: ArrayLike, error: ArrayLike) -> tuple[float, float]:
     return float(alpha), float(np.exp(log_beta))
 
 
-def _published(task: str, models: int, data: str) -> tuple[float, float]:
-    """The line of a task: OpenAI's 3 models, or the frontier of the 29 others."""
-    from jaxlaws import datasets
-
-    name, score = TASKS[task]
-    table: Any = datasets.load(data, "zeroshot_results")
-    table = table[(table.downstream_dataset == name) & table[score].notna()]
-    theirs = table.upstream_dataset == OPENAI
-    table = table[theirs if models == int(theirs.sum()) else ~theirs]
-    C, error = table.gmacs_total.to_numpy(float), 1 - table[score].to_numpy(float)
-    return power_line(C, error) if models == int(theirs.sum()) else power_line(*frontier(C, error))
-
-
-def published_exponent(
-    *, task: str, models: int = 29, data: str = "openclip_reproducible"
-) -> float:
-    """Alpha of a task from the released table: 29 OpenCLIP models, or OpenAI's 3."""
-    return _published(task, models, data)[0]
-
-
-def published_height(*, task: str, models: int = 29, data: str = "openclip_reproducible") -> float:
-    """Beta of a task from the released table: 29 OpenCLIP models, or OpenAI's 3."""
-    return _published(task, models, data)[1]
-
-
 QUANTITIES: dict[str, dict[str, Callable[..., Any]]] = {
     "cherti_clip": {
         "accuracy": accuracy,
         "frontier": frontier,
-        "alpha": published_exponent,
-        "beta": published_height,
     },
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import jax.numpy as jnp
 from jax import Array
@@ -11,9 +11,6 @@ from jaxlaws._implicit import root
 from jaxlaws._law import Constants, Law, Parameter, Variable, law
 from jaxlaws._support import positive, real
 from jaxlaws.quantities import FLOP, Exponent, Params
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SOURCE = "tao2024"
 LARGEST = 200_000  # vocabulary beyond which the tokens per character stay as they are
@@ -269,38 +266,6 @@ def parametric_thousands(
     return parametric(N_nv, d, F, A2, B, alpha2, beta) / 1e3
 
 
-def _compared(data: str, filter: str, v_unit: str) -> tuple[Array, Array]:
-    """Measured and predicted L_u of the released runs, with the published constants."""
-    from jaxlaws.datasets import load  # data belong to a layer above the laws
-
-    frame: pd.DataFrame = load(data).rename(columns=COLUMNS).query(filter)
-    inputs = (jnp.asarray(frame[name].to_numpy(float)) for name in ("N_nv", "V", "d", "H"))
-    predicted = vocab_parametric_in(v_unit)(*inputs, **vocab_parametric.published())
-    return jnp.asarray(frame["L_u"].to_numpy(float)), predicted
-
-
-COLUMNS = {
-    "params_nonvocab_Nnv": "N_nv",
-    "vocab_size_V": "V",
-    "embed_dim_d": "d",
-    "train_characters_H": "H",
-    "flops_C": "F",
-    "loss_unigram_normalised": "L_u",
-}
-
-
-def rmse(data: str, filter: str, v_unit: str = "thousands") -> Array:
-    """Root mean squared error of the published constants on the released runs."""
-    measured, predicted = _compared(data, filter, v_unit)
-    return jnp.sqrt(jnp.mean((measured - predicted) ** 2))
-
-
-def r2(data: str, filter: str, v_unit: str = "thousands") -> Array:
-    """Share of the variance of the released runs that the published constants explain."""
-    measured, predicted = _compared(data, filter, v_unit)
-    return 1 - jnp.mean((measured - predicted) ** 2) / jnp.var(measured)
-
-
 QUANTITIES: dict[str, dict[str, Callable[..., Array]]] = {
     "vocab_isoflop": {"V_opt_thousands": isoflop_thousands, "F_of_N_nv": budget, "d": width},
     "vocab_derivative": {"V_opt_thousands": derivative_thousands, "V_root": least_flops},
@@ -308,8 +273,6 @@ QUANTITIES: dict[str, dict[str, Callable[..., Array]]] = {
         "V_opt_thousands": parametric_thousands,
         "V_opt": parametric,
         "L_u": scaled_loss,
-        "rmse": rmse,
-        "r2": r2,
     },
 }
 FAMILIES: dict[str, Callable[..., Law]] = {"vocab_parametric": vocab_parametric_in}

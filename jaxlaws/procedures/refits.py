@@ -1,28 +1,20 @@
-"""Published fits repeated on their public data, and the objective they share.
-
-Alone among the modules of laws this one asks for the engine and the data sets, inside the functions
-that need them, so that the catalogue imports neither.
-"""
+"""Published fits of chinchilla's form repeated on their public data."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from itertools import product
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.typing import ArrayLike
 
+from jaxlaws import datasets
+from jaxlaws._fit import Fit, fit
+from jaxlaws._objective import Huber
+from jaxlaws._runs import Runs
 from jaxlaws.laws.allocation import line
-from jaxlaws.laws.downstream import loss_to_accuracy
 from jaxlaws.laws.pretraining import chinchilla
-
-if TYPE_CHECKING:
-    from jaxlaws._fit import Fit
-    from jaxlaws._runs import Runs
+from jaxlaws.laws.standard_fit import huber_of_logs
 
 LAST = 5  # evaluations that the ladder's loss of a run averages [bhagia2024]
 PORIAN = {
@@ -33,41 +25,6 @@ PORIAN = {
     "tuned": ("tuned", "short", "const", "standard"),
     "tuned_kaplan_counting": ("tuned", "long", "const", "kaplan"),
 }
-
-
-def huber(*, r: Array, delta: Any = 1e-3) -> Array:
-    r"""Huber's score: $r^2/2$ up to delta, $\delta(|r| - \delta/2)$ beyond [hoffmann2022]."""
-    size = jnp.abs(r)
-    return jnp.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta))
-
-
-def huber_of_logs(*, predicted: ArrayLike, observed: ArrayLike, delta: Any = 1e-3) -> Array:
-    """Sum over runs (n,) of Huber's score of log residuals [hoffmann2022, eq. 3].
-
-    A sum, not a mean: with the mean a solver's default tolerance stops it early, which is why the
-    printed intervals of the third approach are too narrow [besiroglu2024].
-    """
-    return jnp.sum(huber(r=jnp.log(predicted) - jnp.log(observed), delta=delta))
-
-
-def log_loss(
-    *, N: Array, D: Array, a: Array, b: Array, e: Array, alpha: Array, beta: Array
-) -> Array:
-    """Log of chinchilla's loss from logs of its amplitudes [hoffmann2022, eq. 3]."""
-    terms = jnp.broadcast_arrays(a - alpha * jnp.log(N), b - beta * jnp.log(D), e)
-    return jax.nn.logsumexp(jnp.stack(terms), axis=0)
-
-
-def published_starts() -> dict[str, np.ndarray]:
-    """The grid of 4500 starts by parameter (start,), for ``fit(starts=...)`` [hoffmann2022].
-
-    >>> len(published_starts()["alpha"])
-    4500
-    """
-    exponents, logs = np.linspace(0.0, 2.0, 5), np.arange(0.0, 30.0, 5.0)
-    grid = np.array([*product(logs, logs, np.linspace(-1.0, 1.0, 5), exponents, exponents)])
-    a, b, e, alpha, beta = grid.T
-    return dict(A=np.exp(a), B=np.exp(b), E=np.exp(e), alpha=alpha, beta=beta)
 
 
 def score_of_constants(
@@ -121,23 +78,11 @@ def task_loss(
     return chinchilla(N, D, E=E, A=A, B=B, alpha=alpha, beta=beta)
 
 
-def task_accuracy(*, L: Array, p: Array, k: Array, x0: Array, q: Array) -> Array:
-    """Accuracy by step 2, from a loss in bits per byte [bhagia2024]."""
-    return loss_to_accuracy(L, p=p, k=k, x0=x0, q=q)
-
-
-def task_loss_of_compute(*, C: Array, A: Array, alpha: Array, E: Array) -> Array:
-    """Bits per byte of a task from compute alone: A C^-alpha + E [bhagia2024]."""
-    return A * C**-alpha + E
-
-
 def exponent_of_setting(*, setting: str, data: str = "RefinedWeb") -> float:
     """Exponent of N_opt in C, from the optima of a setting in `PORIAN` and their weights.
 
     Weighted least squares in logs reproduces the stored exponents to 6 digits [porian2024].
     """
-    from jaxlaws import datasets
-
     table = datasets.load("porian2024", "optimal_pairs")
     hparams, warmup, decay, count = PORIAN[setting]
     chosen = table[
@@ -153,11 +98,8 @@ def exponent_of_setting(*, setting: str, data: str = "RefinedWeb") -> float:
     return float(line(C=C[there], y=y[there], sigma=sigma[there])[1])
 
 
-def _runs(data: str, task: str = "") -> "Runs":
+def _runs(data: str, task: str = "") -> Runs:
     """Rows of a published fit; the ladder's are made from a task's last evaluations."""
-    from jaxlaws import datasets
-    from jaxlaws._runs import Runs
-
     if not task:
         return datasets.runs(data)
     table = datasets.load(data)
@@ -173,23 +115,13 @@ def _runs(data: str, task: str = "") -> "Runs":
 
 
 @lru_cache(maxsize=16)
-def _fit(data: str, task: str, delta: float) -> "Fit":
+def _fit(data: str, task: str, delta: float) -> Fit:
     """Chinchilla's form at the minimum of `huber_of_logs`."""
-    from jaxlaws._fit import fit
-    from jaxlaws._objective import Huber
-
     return fit(chinchilla, _runs(data, task), objective=replace(cast(Any, Huber()), delta=delta))
 
 
 QUANTITIES: dict[str, dict[str, Callable[..., Any]]] = {
-    "huber": {"value": huber},
-    "huber_lse": {"objective": huber_of_logs, "log_L": log_loss, "starts": published_starts},
     "chinchilla": {"huber_sum": score_of_constants, "huber_sum_minimum": score_at_minimum},
-    "olmo_ladder": {
-        "huber_sum_minimum": ladder_score_at_minimum,
-        "task_bpb": task_loss,
-        "accuracy": task_accuracy,
-        "task_bpb_of_compute": task_loss_of_compute,
-    },
+    "olmo_ladder": {"huber_sum_minimum": ladder_score_at_minimum, "task_bpb": task_loss},
     "porian_accounting": {"a_exponent_N": exponent_of_setting},
 }
