@@ -138,11 +138,19 @@ class Coordinates:
         if not self.terms:
             return {}
 
-        def at_centre(sizes: dict[str, Array]) -> Array:
+        def at_centre(sizes: dict[str, Array], centre: Mapping[str, Any]) -> Array:
             full = {k: jnp.broadcast_to(v, self.law.params[k].size) for k, v in sizes.items()}
-            return self.law.scalar({**frame.centre, **own, **full})
+            return self.law.scalar({**centre, **own, **full})
 
-        slopes = jax.grad(at_centre)({k: jnp.ones((), frame.middle.dtype) for k in self.terms})
+        ones = {k: jnp.ones((), frame.middle.dtype) for k in self.terms}
+        slopes = jax.grad(at_centre)(ones, frame.centre)
+        names, groups = self.law.grouped
+        if any(k in names for k in self.terms):
+            # A term of every group has its size there, with that group's other parameters.
+            each = jax.vmap(
+                lambda group: jax.grad(at_centre)(ones, {**frame.centre, "group": group})
+            )(jnp.arange(groups, dtype=frame.middle.dtype))
+            slopes |= {k: each[k] for k in self.terms if k in names}
         # A term that vanishes at the centre (no annealing yet) is left in its own units.
         return {k: jnp.log(jnp.where(v == 0, 1.0, jnp.abs(v))) for k, v in slopes.items()}
 

@@ -1,5 +1,6 @@
 """The posterior density of a law's parameters and of its noise, in the coordinate z."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,7 @@ GROWTH = "noise growth"  # and its growth with the scale of a run
 NOISE_SHARE = 0.05  # median of its prior, as a share of the target's spread
 NOISE_WIDTH = 1.5  # standard deviation of its logarithm: a factor of 12 either way
 GROWTH_WIDTH = 0.5  # sd of the log noise's slope from the middle of the runs to their end
+POOLED = (math.log(0.3), 1.0)  # middle and sd of the log spread in z of a pooled parameter
 THINNEST = 1e-4  # noise below this share of the target's spread is no place to start from
 
 
@@ -51,11 +53,13 @@ class Model:
         law: The law.
         space: Space of the residuals.
         growing: Whether the noise may grow or shrink with scale.
+        pooled: Parameters whose values of single groups come from one population.
     """
 
     law: Law
     space: str
     growing: bool = False
+    pooled: tuple[str, ...] = ()
 
     @property
     def layout(self) -> Coordinates:
@@ -64,12 +68,31 @@ class Model:
 
     @property
     def size(self) -> int:
-        """d, the length of a position: z, the log noise scale, and its growth if there is one."""
-        return self.layout.size + 1 + self.growing
+        """d, the length of a place.
+
+        A place is z, the log noise scale, its growth if there is one, and for every pooled
+        parameter the middle of its population and the log of its spread; the z of a pooled
+        parameter counts from that middle, in units of that spread.
+        """
+        return self.layout.size + 1 + self.growing + 2 * len(self.pooled)
+
+    def population(self, place: Array) -> tuple[Array, Array]:
+        """(..., q) middles and log spreads in z of the pooled parameters at places (..., d)."""
+        q = len(self.pooled)
+        return place[..., self.size - 2 * q : self.size - q], place[..., self.size - q :]
+
+    def z(self, place: Array) -> Array:
+        """(p,) the coordinate of the law at a place (d,)."""
+        z = place[: self.layout.size]
+        middles, spreads = self.population(place)
+        for i, name in enumerate(self.pooled):
+            where = self.layout.slices[name]
+            z = z.at[where].set(middles[i] + jnp.exp(spreads[i]) * place[where])
+        return z
 
     def params(self, place: Array, known: Known) -> dict[str, Array]:
         """Name -> value at a place (d,)."""
-        return self.layout.to_params(place[: self.layout.size], known.frame)
+        return self.layout.to_params(self.z(place), known.frame)
 
     def log_scale(self, place: Array, known: Known) -> Array:
         """(n,) log noise scale of every run."""
@@ -91,8 +114,9 @@ class Model:
     def log_priors(self, place: Array, known: Known) -> dict[str, Array]:
         """Name -> log prior density at a place (d,), up to a constant, for each parameter."""
         layout, p = self.layout, self.layout.size
-        z, params = place[:p], self.params(place, known)
+        z, params = self.z(place), self.params(place, known)
         unconstrained = known.frame.middle + known.frame.width * z
+        middles, spreads = self.population(place)
         found = {NOISE: _log_noise(place[p], known)}
         if self.growing:
             found[GROWTH] = -0.5 * (place[p + 1] / GROWTH_WIDTH) ** 2
@@ -107,7 +131,14 @@ class Model:
                 found[name] = own + jnp.sum(jnp.log(jnp.abs(stretch)))
             else:
                 standard = (jnp.log(value) - spec.centre) / spec.spread if term else z[where]
-                found[name] = -0.5 * jnp.sum(standard**2)
+                if name not in self.pooled:
+                    found[name] = -0.5 * jnp.sum(standard**2)
+                    continue
+                # The typical range is the population's: its middle counts once, not per group.
+                i = self.pooled.index(name)
+                apart = (spreads[i] - POOLED[0]) / POOLED[1]
+                middle = jnp.mean(standard) if term else middles[i]
+                found[name] = -0.5 * (jnp.sum(place[where] ** 2) + middle**2 + apart**2)
         return found
 
     def log_prior(self, place: Array, known: Known) -> Array:
@@ -263,7 +294,7 @@ def left_of_prior(model: Model, places: np.ndarray, known: Known) -> dict[str, f
     return {
         label: float(standard[i])
         for name, where in layout.slices.items()
-        if name not in own and layout.law.params[name].support.name != "simplex"
+        if name not in (*own, *model.pooled) and layout.law.params[name].support.name != "simplex"
         for i, label in zip(range(where.start, where.stop), layout.names()[where], strict=True)
     }
 
@@ -274,8 +305,7 @@ def _standard(model: Model, places: Array, known: Known) -> Array:
 
     def one(place: Array) -> Array:
         layout = model.layout
-        z, params = place[: layout.size], model.params(place, known)
-        out = z
+        out, params = model.z(place), model.params(place, known)
         for name in layout.terms:
             spec = layout.law.params[name]
             standard = (jnp.log(jnp.ravel(params[name])) - spec.centre) / spec.spread

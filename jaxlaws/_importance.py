@@ -127,16 +127,21 @@ def first(model: Model, modes: Array, density: Array, known: Known) -> Mixture:
         density: (k,) log density there.
         known: The data set.
     """
-
-    def root(mode: Array) -> Array:
-        # The Gauss-Newton precision: an objective's corners have no curvature of their own.
-        values, vectors = jnp.linalg.eigh(model.precision(mode, known))
-        variance = 1 / jnp.maximum(values, WIDEST**-2)
-        return jnp.linalg.cholesky((vectors * variance[None]) @ vectors.T)
-
     share = jax.nn.softmax(jnp.clip(density - jnp.max(density), -3.0))
     stretch = jnp.geomspace(1.0, BROADEST, len(modes))
-    return Mixture(share, modes, stretch[:, None, None] * jax.vmap(root)(modes))
+    return Mixture(
+        share, modes, stretch[:, None, None] * jax.vmap(partial(curved, model, known=known))(modes)
+    )
+
+
+def curved(model: Model, mode: Array, known: Known) -> Array:
+    """(d, d) root of the covariance that the curvature at a mode (d,) says.
+
+    It is that of the Gauss-Newton precision: an objective's corners have no curvature of their own.
+    """
+    values, vectors = jnp.linalg.eigh(model.precision(mode, known))
+    variance = 1 / jnp.maximum(values, WIDEST**-2)
+    return jnp.linalg.cholesky((vectors * variance[None]) @ vectors.T)
 
 
 def learn(model: Model, mixture: Mixture, key: Array, known: Known) -> Mixture:

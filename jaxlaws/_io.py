@@ -239,6 +239,7 @@ def _pack_sampling(sampling: Sampling, arrays: Arrays) -> dict[str, Any]:
         **_told(sampling),
         "stats": list(sampling.stats),
         "growing": sampling.model.growing,
+        "pooled": list(sampling.model.pooled),
         "priors": priors,
     }
 
@@ -356,7 +357,7 @@ def _unpack_sampling(fit: Fit | None, saved: Mapping[str, Any], arrays: Arrays) 
         modes=arrays["draws/sampling/modes"],
         mode=arrays["draws/sampling/mode"],
         instead=saved["instead"],
-        model=Model(fit.law, fit.space, saved["growing"]),
+        model=Model(fit.law, fit.space, saved["growing"], tuple(saved["pooled"])),
         known=known,
         **numbers,
     )

@@ -184,6 +184,12 @@ class Law:
             raise ValueError(f"{self.name}.per_group: {sized[0]} has a size already.")
         return _grouped(self, names, groups)
 
+    @property
+    def grouped(self) -> tuple[tuple[str, ...], int]:
+        """Parameters that `per_group` gave to every group, and the number of groups."""
+        made = [details for verb, details in self.recipe if verb == "per_group"]
+        return (tuple(made[-1]["names"]), made[-1]["groups"]) if made else ((), 0)
+
     def then(self, second: "Law", *, name: str = "", source: str = "") -> "Law":
         """The chain of two laws: what this one predicts is the second one's only input.
 

@@ -16,8 +16,9 @@ from jaxlaws._importance import Mixture
 from jaxlaws._risk import grow, workers
 
 WARMUP = 500  # steps of every chain in which its step size and metric are learnt
-DEEPEST = 8  # doublings of a trajectory: 255 steps at most
+DEEPEST = 10  # doublings of a trajectory: 1023 steps at most
 ACCEPT = 0.9  # a valley that bends needs shorter steps than NUTS takes by itself
+POOLED = 0.95  # and the funnel of a population shorter ones still
 BLOCK = 32  # data sets whose chains advance side by side
 
 
@@ -121,7 +122,7 @@ def _sampler(model: Model, warmup: int, draws: int) -> Any:
             dense_mass=True,
             model_args=args,
             rng_key=key,
-            target_accept_prob=ACCEPT,
+            target_accept_prob=POOLED if model.pooled else ACCEPT,
             max_tree_depth=DEEPEST,
         )
 

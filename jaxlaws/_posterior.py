@@ -23,7 +23,7 @@ from jaxlaws._density import (
 from jaxlaws._draws import Draws
 from jaxlaws._errors import InputError
 from jaxlaws._fit import Fit, labelled
-from jaxlaws._importance import MEMBERS, climb, sampled
+from jaxlaws._importance import MEMBERS, climb, curved, sampled
 from jaxlaws._nuts import agreement, numpyro, run_chains
 from jaxlaws._objective import new_residuals
 from jaxlaws._psis import smoothed
@@ -34,6 +34,7 @@ SAMPLERS = ("nuts", "importance")
 INWARD = (1.0, 0.5)  # climbs begin at the fit's minima and half-way to the middle of the prior
 CLIMBS = 6  # minima that climbs begin at
 NEAR = 0.1  # places closer than this in every coordinate are one
+ENOUGH = 10  # effective importance draws per dimension that tell a shape
 LOW = 5.0  # no chain starts at a mode whose log density is lower by more
 DIP = 1.0  # a log density lower by this on the straight way makes two modes separate
 
@@ -46,6 +47,7 @@ def posterior(
     priors: Mapping[str, Any] | None = None,
     sampler: str = "nuts",
     growing_noise: bool = False,
+    pool: Sequence[str] = (),
     key: Array | None = None,
 ) -> Any:
     r"""Sample the posterior of a law's parameters and of its noise.
@@ -69,6 +71,9 @@ def posterior(
             "noise" is the scale of the residuals.
         sampler: "nuts", or "importance" for thousands of data sets.
         growing_noise: Whether the noise may grow or shrink with the scale of a run.
+        pool: Parameters of `law.per_group(...)` whose values in the groups come from one
+            population, normal in z, whose middle has the typical range as its prior; `new_group`
+            draws a group nobody has seen from it.
         key: Random key; None is a fixed one.
 
     Returns:
@@ -83,7 +88,7 @@ def posterior(
     _check(fits, draws, chains, sampler)
     own = check_priors(fits[0].law, priors or {})
     key = jax.random.key(0) if key is None else key
-    model = Model(fits[0].law, fits[0].space, growing_noise)
+    model = Model(fits[0].law, fits[0].space, growing_noise, _check_pool(fits, tuple(pool), own))
     with jax.enable_x64(fits[0].problem.dtype == "float64"):
         runs = max(one.problem.runs for one in fits)
         each = [known_of(one, runs, own) for one in fits]
@@ -143,9 +148,36 @@ def _check(fits: tuple[Fit, ...], draws: int, chains: int, sampler: str) -> None
         raise InputError(f"sampler must be one of {', '.join(SAMPLERS)}; got {sampler!r}.")
 
 
+def _check_pool(
+    fits: tuple[Fit, ...], pool: tuple[str, ...], priors: Mapping[str, Any]
+) -> tuple[str, ...]:
+    law = fits[0].law
+    names, groups = law.grouped
+    for name in pool:
+        if name not in names:
+            raise InputError(
+                f"pool: {name!r} has no value for every group in {law.name}; fit "
+                f"law.per_group({name!r}, groups=...) first."
+            )
+        if name in priors:
+            raise InputError(f"pool: {name} is pooled, so that priors cannot name it.")
+    for fit in fits if pool else ():
+        live = fit.runs.inputs["group"][fit.runs.weight > 0].astype(int)
+        counts = np.bincount(live, minlength=groups)
+        if groups < 3:
+            raise InputError(f"pool needs 3 groups or more to see how they differ; got {groups}.")
+        if counts.min() < 2:
+            label = (fit.runs.groups or range(groups))[int(counts.argmin())]
+            raise InputError(
+                f"{fit.runs.name}: the group {label!r} has {counts.min()} run; a group that is "
+                "pooled needs 2 or more, or it is drawn with new_group."
+            )
+    return pool
+
+
 def _modes(model: Model, fits: tuple[Fit, ...], known: Known) -> tuple[np.ndarray, np.ndarray]:
     """(g, k, d) modes, highest first and repeated up to `MEMBERS`, and (g, k) log density there."""
-    layout, extra = model.layout, model.size - model.layout.size - 1
+    layout = model.layout
     starts, data = [], []
     for g, one in enumerate(fits):
         good = one.solution.value <= NEARLY * one.solution.value[0]
@@ -153,8 +185,7 @@ def _modes(model: Model, fits: tuple[Fit, ...], known: Known) -> tuple[np.ndarra
         low = layout.alive(ends[_spread_out(ends, CLIMBS)])
         scale = np.log(max(one.scale, THINNEST * spread_of(one)))
         for inward in INWARD:
-            tail = np.tile([scale + (inward < 1), *[0.0] * extra], (len(low), 1))
-            starts.append(np.concatenate([inward * low, tail], axis=1))
+            starts.append(np.stack([_place(model, inward * z, scale + (inward < 1)) for z in low]))
         data.append(np.full(len(INWARD) * len(low), g))
     owner = np.concatenate(data)
     tops, heights = climb(model, np.concatenate(starts), owner, known)
@@ -172,6 +203,18 @@ def _modes(model: Model, fits: tuple[Fit, ...], known: Known) -> tuple[np.ndarra
         modes.append(tops[full])
         density.append(heights[full])
     return np.stack(modes), np.stack(density)
+
+
+def _place(model: Model, z: np.ndarray, log_scale: float) -> np.ndarray:
+    """(d,) the place of a z (p,)."""
+    z, middles, spreads = z.copy(), [], []
+    for name in model.pooled:
+        where = model.layout.slices[name]
+        middles.append(z[where].mean())
+        spreads.append(max(z[where].std(), 0.1))
+        z[where] = (z[where] - middles[-1]) / spreads[-1]
+    growth = [0.0] if model.growing else []
+    return np.concatenate([z, [log_scale], growth, middles, np.log(spreads)])
 
 
 def _spread_out(places: np.ndarray, most: int) -> np.ndarray:
@@ -207,14 +250,24 @@ def _by_nuts(
 ) -> list[Any]:
     """What NUTS finds of each data set, from its modes and the mixture's places."""
     mixture, places, log = found
+    bent = np.asarray(_curved(model, jnp.asarray(modes[:, 0]), known))
     middles, roots, starts = [], [], []
     for g, (own, heights) in enumerate(zip(modes, density, strict=True)):
-        middle, covariance, weight = _shape(places[g], log[g])
+        rng = np.random.default_rng(g)
         best = _spread_out(own[heights >= heights[0] - LOW], count)
-        rest = np.random.default_rng(g).choice(len(weight), count - len(best), p=weight)
-        starts.append(np.concatenate([own[best], places[g][rest]]))
+        weight = _truncated(log[g])
+        if 1 / np.sum(weight**2) < ENOUGH * model.size:  # too few count to tell a shape
+            middle, root = own[0], bent[g]
+            near = rng.standard_normal((count - len(best), model.size))
+            rest = middle + 0.5 * near @ root.T
+        else:
+            middle = weight @ places[g]
+            off = (places[g] - middle) * np.sqrt(weight)[:, None]
+            root = np.linalg.cholesky(off.T @ off + 1e-9 * np.sum(off**2) * np.eye(model.size))
+            rest = places[g][rng.choice(len(weight), count - len(best), p=weight)]
+        starts.append(np.concatenate([own[best], rest]))
         middles.append(middle)
-        roots.append(np.linalg.cholesky(covariance))
+        roots.append(root)
     where = np.stack(starts), np.stack(middles), np.stack(roots)
     ends, stats = run_chains(model, *where, mixture, known, keys, draws)
     return [
@@ -222,19 +275,17 @@ def _by_nuts(
     ]
 
 
-def _shape(places: np.ndarray, log: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean (d,), covariance (d, d) and weights (draw,) of importance draws (draw, d)."""
-    d = places.shape[1]
-    log = np.where(np.isfinite(log), log - np.max(log), -np.inf)
-    weight = np.exp(log)
-    weight = np.minimum(weight, np.mean(weight) * np.sqrt(len(weight)))  # truncated [ionides2008]
-    weight /= weight.sum()
-    if 1 / np.sum(weight**2) < 10 * d:
-        weight = np.full(len(weight), 1 / len(weight))
-    middle = weight @ places
-    off = places - middle
-    covariance = (off * weight[:, None]).T @ off
-    return middle, covariance + 1e-9 * np.trace(covariance) * np.eye(d), weight
+def _truncated(log: np.ndarray) -> np.ndarray:
+    """(draw,) normalised weights from log weights, none above the mean times the root of draws."""
+    weight = np.exp(np.where(np.isfinite(log), log - np.max(log), -np.inf))
+    weight = np.minimum(weight, np.mean(weight) * np.sqrt(len(weight)))  # [ionides2008]
+    return weight / weight.sum()
+
+
+@partial(jax.jit, static_argnums=0)
+def _curved(model: Model, modes: Array, known: Known) -> Array:
+    """(g, d, d) roots of the covariance at modes (g, d)."""
+    return jax.vmap(partial(curved, model))(modes, known)
 
 
 def _apart(model: Model, modes: np.ndarray, known: Known) -> np.ndarray:
@@ -270,8 +321,12 @@ def _as_draws(
     chain, draw, d = ends.shape
     places = ends.reshape(-1, d)
     p = model.layout.size
-    params = to_params(fit, places[:, :p])
+    params = to_params(fit, _z(model, jnp.asarray(places)))
     labels, columns = [NOISE], [places[:, p]]
+    both = model.population(jnp.asarray(places))
+    for word, numbers in zip(("middle", "spread"), both, strict=True):
+        labels += [f"{word} of {name}" for name in model.pooled]
+        columns += list(np.asarray(numbers).T)
     for name, values in params.items():
         labels += [label for label, _ in labelled(name, values[0])]
         columns += list(values.reshape(len(values), -1).T)
@@ -309,3 +364,9 @@ def _as_draws(
         fit=fit,
         sampling=sampling,
     )
+
+
+@partial(jax.jit, static_argnums=0)
+def _z(model: Model, places: Array) -> Array:
+    """(draw, p) the law's coordinate at places (draw, d)."""
+    return jax.vmap(model.z)(places)

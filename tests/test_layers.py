@@ -34,6 +34,7 @@ RANKS = [
 LATER = {  # over draws; not of each other, except what is named
     "_posterior": set(),
     "_prior": set(),
+    "_population": set(),
     "_loo": set(),
     "_predict": set(),
     "_check": {"_predict"},

@@ -15,6 +15,7 @@ import jaxlaws as jl
 from jaxlaws._density import NOISE_SHARE, NOISE_WIDTH, Model, known_of
 from jaxlaws._importance import Mixture
 from jaxlaws._psis import smoothed
+from jaxlaws._support import positive
 from jaxlaws.quantities import Exponent, Loss, Params
 
 
@@ -266,3 +267,63 @@ def test_a_posterior_is_saved_and_loaded(power_fit: jl.Fit, tmp_path: Path) -> N
     assert again.sampling.known.priors["alpha"].loc == 0.3
     at = dict(N=[1e5, 1e6])
     np.testing.assert_array_equal(jl.predict(again, **at).run, jl.predict(made, **at).run)
+
+
+Level = Annotated[Array, jl.Parameter("", positive, typical=(1e-3, 1e3))]
+
+
+@jl.law()
+def level(N: Params, *, E: Level) -> Loss:
+    r"""A known slope and an unknown level: $E (N / 1000)^{-0.1}$."""
+    return E * (N / 1000) ** -0.1
+
+
+def test_a_population_is_what_quadrature_finds() -> None:
+    """Normal groups in the log: given middle and spread, a group's mean has a normal margin."""
+    groups, n, noise, rng = 8, 4, 0.05, np.random.default_rng(0)
+    means = np.log(2.0) + 0.2 * rng.standard_normal(groups)
+    group = np.repeat(np.arange(groups), n)
+    N = np.tile(np.geomspace(1e2, 1e4, n), groups)
+    y = np.exp(means[group] + noise * rng.standard_normal(groups * n)) * (N / 1000) ** -0.1
+    runs = jl.Runs.from_arrays(y, N=N, group=group)
+    law = level.per_group("E", groups=groups)
+    fit = jl.fit(law, runs, objective=jl.Squared(), starts=4)
+    tight = {"noise": dist.LogNormal(jnp.log(noise), 1e-3)}
+    found = jl.posterior(fit, draws=500, pool=["E"], priors=tight)
+    assert found.withheld() == ""
+
+    seen = np.array([np.log(y * (N / 1000) ** 0.1)[group == g].mean() for g in range(groups)])
+    middle = np.linspace(np.log(2.0) - 0.5, np.log(2.0) + 0.5, 401)[:, None, None]
+    log_tau = np.linspace(-5.0, 1.0, 401)[None, :, None]
+    variance = np.exp(2 * log_tau) + noise**2 / n
+    log = np.sum(-0.5 * (seen - middle) ** 2 / variance - 0.5 * np.log(variance), axis=2)
+    log = log - 0.5 * (log_tau[..., 0] - np.log(0.3)) ** 2  # the prior of the spread
+    weight = np.exp(log - log.max())
+    weight /= weight.sum()
+    for word, grid in (("middle", middle[..., 0]), ("spread", log_tau[..., 0])):
+        mean = float(np.sum(weight * grid))
+        sd = float(np.sqrt(np.sum(weight * (grid - mean) ** 2)))
+        values = found.sampling.places[:, -2 if word == "middle" else -1]
+        if word == "middle":  # z counts from the level of the targets
+            values = values + np.log(np.mean(y)) - np.mean(np.log((N[:n] / 1000) ** -0.1))
+        ess = found.sampling.ess[f"{word} of E"]
+        # Five standard errors; the wide prior of the middle moves it by sd^2 / 4.2^2, far less.
+        assert abs(values.mean() - mean) < 5 * sd / np.sqrt(ess)
+
+    new = jl.new_group(found, level)
+    exact = np.sqrt(
+        np.sum(weight * (np.exp(2 * log_tau[..., 0]) + (middle[..., 0] - means.mean()) ** 2))
+    )
+    spread = np.log(new.params["E"])
+    low, high = np.quantile(spread, [0.05, 0.95])
+    assert 0.6 * 2 * 1.645 * exact < high - low < 1.4 * 2 * 1.645 * exact  # a mixture of normals
+    with pytest.raises(jl.InputError, match="has no value for every group"):
+        jl.posterior(jl.fit(level, runs, starts=2), pool=["E"])
+
+
+def test_a_group_of_one_run_is_refused() -> None:
+    N = np.geomspace(1e2, 1e4, 7)
+    runs = jl.Runs.from_arrays(2 * N**-0.1, N=N, group=np.array([0, 0, 0, 1, 1, 1, 2]))
+    fit = jl.fit(level.per_group("E", groups=3), runs, starts=2)
+    with pytest.raises(jl.InputError, match="has 1 run; a group that is pooled needs 2"):
+        jl.posterior(fit, pool=["E"])

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from jax import Array
 
-from jaxlaws._draws import Draws, bootstrap
+from jaxlaws._bootstrap import bootstrap
+from jaxlaws._draws import Draws
 from jaxlaws._errors import InputError
 from jaxlaws._fit import fit
 from jaxlaws._interval import check_prob
