@@ -316,7 +316,8 @@ def _condition(slopes: np.ndarray, weight: np.ndarray) -> float:
     values = np.linalg.svd(slopes, compute_uv=False)
     if len(slopes) < slopes.shape[1] or not values.size:
         return np.inf if values.size else 1.0
-    return float(values[0] / values[-1]) ** 2 if values[-1] > 0 else np.inf
+    with np.errstate(all="ignore"):  # a direction may be so flat that the ratio overflows
+        return float((values[0] / values[-1]) ** 2) if values[-1] > 0 else np.inf
 
 
 def _check_settings(objective: Any, solver: Any) -> None:
