@@ -9,6 +9,9 @@ from jaxlaws._akima import envelope as envelope
 from jaxlaws._akima import envelope_optima as envelope_optima
 from jaxlaws._akima import porian as porian
 from jaxlaws._akima import porian_optima as porian_optima
+from jaxlaws._average import average as average
+from jaxlaws._backtest import Backtest as Backtest
+from jaxlaws._backtest import backtest as backtest
 from jaxlaws._compare import compare as compare
 from jaxlaws._diagnose import Diagnosis as Diagnosis
 from jaxlaws._diagnose import diagnose as diagnose

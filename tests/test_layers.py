@@ -31,13 +31,16 @@ RANKS = [
 ]
 LATER = {  # over draws; not of each other, except what is named
     "_posterior": set(),
-    "_predict": set(),
+    "_discrepancy": set(),
+    "_backtest": {"_compare", "_discrepancy"},
+    "_predict": {"_backtest"},
+    "_average": {"_predict"},
     "_frontier": set(),
     "_akima": {"_isoflop"},
     "_isoflop": {"_frontier", "_predict"},
     "_profile": set(),
     "_diagnose": {"_profile"},
-    "_compare": {"_predict", "_profile"},
+    "_compare": {"_profile"},
     "_sensitivity": {"_frontier", "_predict"},
     "_design": {"_predict", "_frontier", "_diagnose", "_profile"},
     "_contrast": {"_predict", "_frontier"},

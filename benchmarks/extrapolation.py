@@ -1,0 +1,249 @@
+"""How good are intervals where they matter? Learning curves predicted beyond their training points.
+
+Every curve of bnsl_benchmark_vision and bnsl_benchmark_lang that has points to be judged on is
+fitted to the others, which are smaller, by least squares of the log error. Each law alone, with a
+bootstrap and with the Laplace approximation, and the average of all laws by backtest weights, are
+asked for the held-out points, without and with what the backtest adds.
+
+    python -m benchmarks.extrapolation [--write]
+
+Scores of a curve are means over its held-out points: RMSLE of the estimate, log predictive density
+of the measured value, and whether central intervals cover it. A family is a benchmark task; a
+table's number is the mean over curves. No setting of the library was chosen on these curves.
+"""
+
+import argparse
+import os
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+from scipy.special import logsumexp
+from scipy.stats import norm
+
+import jaxlaws as jl
+from benchmarks.refits.curves import FORMS, KEY, SCALE, STARTS
+from jaxlaws._curvature import to_params
+from jaxlaws._predict import in_space
+from jaxlaws._resample import inflated_residuals
+from jaxlaws._risk import build, minimise
+from jaxlaws._search import take_lower
+
+os.environ.setdefault("JAXLAWS_DATA", str(Path(__file__).resolve().parents[2] / "shared" / "data"))
+OUT = Path(__file__).resolve().parents[1] / "docs" / "extrapolation.csv"
+LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+DRAWS = 200
+OTHERS = 3  # minima of the fit that a resample is started from
+WIDEN = 30.0  # annealing of the second try of refits that are no minima
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One curve: its table, task and model, points to fit (padded) and points to predict."""
+
+    data: str
+    task: str
+    model: str
+    train: jl.Runs
+    test: jl.Runs
+
+    @property
+    def family(self) -> str:
+        """The data set of the task, without the number of shots."""
+        return self.task.rsplit("_" if "vision" in self.data else " ", 1)[0]
+
+
+def curves() -> list[Curve]:
+    """All curves with points to be judged on."""
+    found = []
+    for data, x in SCALE.items():
+        for key, rows in jl.datasets.load(data).groupby(KEY):
+            parts = [rows[rows["is_training"] == part] for part in (1, 0)]
+            if len(parts[1]):
+                both = [
+                    jl.Runs.from_frame(p, x=x, target="loss", name="/".join(key)) for p in parts
+                ]
+                found.append(Curve(data, *key, *both))
+    longest = max(len(curve.train) for curve in found)
+    return [
+        Curve(c.data, c.task, c.model, c.train.padded(longest), c.test) for c in found
+    ]  # one compiled shape
+
+
+def bootstraps(fits: Sequence[jl.Fit]) -> list[jl.Draws]:
+    """The pairs bootstrap of every curve, all resamples of all curves in one compiled call."""
+    law, solver = fits[0].law, fits[0].solver
+    key, ids = jax.random.key(0), np.arange(DRAWS)
+    weight = np.concatenate([np.asarray(jl.Pairs().draw(key, ids, f.sample)[0]) for f in fits])
+    with jax.enable_x64(True):
+        problem = build(law, tuple(f.runs for f in fits), fits[0].objective, "log", "float64")
+
+    def table(rows: np.ndarray) -> tuple[Any, None, np.ndarray]:
+        return weight[rows], None, rows // DRAWS
+
+    rows, best = np.arange(len(weight)), None
+    for i in range(OTHERS):
+        start = np.repeat([f.minima[min(i, len(f.minima) - 1)] for f in fits], DRAWS, axis=0)
+        again = minimise(problem, solver, start, rows, table)
+        if best is None:
+            best = again
+        else:
+            take_lower(best, again, rows, 1e-6)
+    assert best is not None
+    lost = np.flatnonzero(best.status != 0)
+    if len(lost):
+        again = minimise(problem, solver, best.z[lost], lost, table, widen=WIDEN)
+        take_lower(best, again, lost, 1e-6)
+    return [
+        jl.Draws(
+            law=law,
+            params=to_params(fit, best.z[i * DRAWS : (i + 1) * DRAWS]),
+            point=fit.params,
+            status=best.status[i * DRAWS : (i + 1) * DRAWS],
+            origin="pairs bootstrap",
+            space=fit.space,
+            noise=inflated_residuals(fit.sample),
+            fit=fit,
+        )
+        for i, fit in enumerate(fits)
+    ]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A predictive density in log space: normals (component, m) with weights (component,)."""
+
+    weight: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray
+
+    def log_density(self, measured: np.ndarray) -> np.ndarray:
+        """(m,) log density of the measured values themselves."""
+        at = np.log(measured)
+        each = norm.logpdf(at[None, :], self.mean, self.sd)
+        return logsumexp(each, axis=0, b=self.weight[:, None]) - at
+
+
+def mixture(prediction: jl.Prediction, noise: np.ndarray, scales: np.ndarray | float) -> Mixture:
+    """Of one law: a normal for every draw, with the sd of noise and of the discrepancy."""
+    mean = in_space(prediction.mean, "log")
+    fine = np.isfinite(mean).all(axis=1)
+    mean = mean[fine]
+    sd = np.sqrt(np.var(noise) + np.broadcast_to(scales, prediction.mean.shape)[fine] ** 2)
+    return Mixture(np.full(len(mean), 1 / len(mean)), mean, np.maximum(sd, 1e-6))
+
+
+def joined(parts: Sequence[Mixture], weights: np.ndarray) -> Mixture:
+    """The mixture of mixtures."""
+    return Mixture(
+        np.concatenate([w * part.weight for part, w in zip(parts, weights, strict=True)]),
+        np.concatenate([part.mean for part in parts]),
+        np.concatenate([part.sd for part in parts]),
+    )
+
+
+def scored(
+    prediction: jl.Prediction, density: Mixture, term: bool, measured: np.ndarray
+) -> dict[str, float]:
+    """RMSLE, log density and coverage of one curve."""
+    n = len(measured)
+    error = np.log(prediction.estimate[:n]) - np.log(measured)
+    row = dict(rmsle=float(np.sqrt(np.mean(error**2))))
+    density = Mixture(density.weight, density.mean[:, :n], density.sd[:, :n])
+    row["density"] = float(np.mean(density.log_density(measured)))
+    run = prediction.backtest if term else prediction.run
+    assert run is not None
+    for level in LEVELS:
+        low, high = np.nanquantile(run[:, :n], [(1 - level) / 2, (1 + level) / 2], axis=0)
+        row[f"{100 * level:g}"] = float(np.mean((low <= measured) & (measured <= high)))
+    return row
+
+
+def scores(laws: Sequence[jl.Law], every: Sequence[Curve]) -> pd.DataFrame:
+    """One row per curve, method and term."""
+    tests = backtests(laws, every)
+    known = {kind: [] for kind in ("bootstrap", "laplace")}  # type: dict[str, list[list[jl.Draws]]]
+    for law in laws:
+        fits = jl.fit(
+            law, jl.Runs.stack([c.train for c in every]), objective=jl.Squared(), starts=STARTS
+        )
+        known["bootstrap"].append(bootstraps(fits))
+        known["laplace"].append([jl.laplace(fit, draws=DRAWS) for fit in fits])
+    longest = max(len(curve.test) for curve in every)
+    rows = []
+    for i, (curve, found) in enumerate(zip(every, tests, strict=True)):
+        about = dict(data=curve.data, family=curve.family, task=curve.task, model=curve.model)
+        x = curve.test.padded(longest).inputs["x"]
+        for kind, draws in known.items():
+            for row in judged(laws, [own[i] for own in draws], found, x, curve.test.target):
+                rows.append({**about, "draws": kind, **row})
+    return pd.DataFrame(rows)
+
+
+def backtests(laws: Sequence[jl.Law], every: Sequence[Curve]) -> tuple[jl.Backtest, ...]:
+    """The backtest of every curve, each law in one call."""
+    stack = jl.Runs.stack([curve.train for curve in every])
+    return jl.backtest(laws, stack, objective=jl.Squared())
+
+
+def judged(
+    laws: Sequence[jl.Law],
+    draws: Sequence[jl.Draws],
+    found: jl.Backtest,
+    x: np.ndarray,
+    measured: np.ndarray,
+) -> Iterator[dict[str, Any]]:
+    """Scores of every law alone and of their average, without and with the backtest's term."""
+    rng = np.random.default_rng(0)
+    alone, plain, wide, weight = [], [], [], []
+    for law, own, share in zip(laws, draws, found.weights, strict=True):
+        tested = found.tested(law)
+        prediction = jl.predict(own, backtest=found if tested else None, x=x)
+        density = mixture(prediction, own.noise, 0.0)
+        about = dict(method=law.name, weight=share, withheld=bool(prediction.withheld))
+        yield {**about, "term": False, **scored(prediction, density, False, measured)}
+        if not tested:
+            continue
+        scales = found.of(law).scales(found.beyond(dict(x=x)), len(prediction.mean), rng)
+        wider = mixture(prediction, own.noise, scales)
+        yield {**about, "term": True, **scored(prediction, wider, True, measured)}
+        if share > 0:
+            alone.append(prediction), plain.append(density), wide.append(wider)
+            weight.append(share)
+    share = np.array(weight)
+    both = jl.average(alone, share)
+    about = dict(method="average", weight=1.0, withheld=bool(both.withheld))
+    yield {**about, "term": False, **scored(both, joined(plain, share), False, measured)}
+    yield {**about, "term": True, **scored(both, joined(wide, share), True, measured)}
+
+
+def table(found: pd.DataFrame) -> pd.DataFrame:
+    """Means over curves, per table of data and method."""
+    columns = ["rmsle", "density", *(f"{100 * level:g}" for level in LEVELS)]
+    keys = ["data", "draws", "method", "term"]
+    return found.groupby(keys, sort=False)[columns].mean()
+
+
+def main() -> None:
+    """Print the table; with --write, keep every curve's scores in docs/."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help=f"put the scores into {OUT.name}")
+    options = parser.parse_args()
+    begin = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", jl.InputWarning)
+        found = scores(FORMS, curves())
+    print(table(found).round(3).to_string())
+    print(f"{time.perf_counter() - begin:.0f} s")
+    if options.write:
+        found.round(5).to_csv(OUT, index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    main()
