@@ -14,10 +14,12 @@ table's number is the mean over curves. No setting of the library was chosen on 
 
 import argparse
 import os
+import pickle
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ os.environ.setdefault("JAXLAWS_DATA", str(Path(__file__).resolve().parents[2] / 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "extrapolation.csv"
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 DRAWS = 200
+CUT_STARTS = 16  # of every refit of a backtest
 OTHERS = 3  # minima of the fit that a resample is started from
 WIDEN = 30.0  # annealing of the second try of refits that are no minima
 
@@ -74,6 +77,33 @@ def curves() -> list[Curve]:
     return [
         Curve(c.data, c.task, c.model, c.train.padded(longest), c.test) for c in found
     ]  # one compiled shape
+
+
+Kept = dict[str, Any]  # arrays of one law's draws, or of one backtest: what --keep keeps
+
+
+def known(law: jl.Law, every: Sequence[Curve]) -> dict[str, list[Kept | None]]:
+    """Bootstrap and Laplace draws of every curve; None where there is no Laplace approximation."""
+    stack = jl.Runs.stack([curve.train for curve in every])
+    fits = jl.fit(law, stack, objective=jl.Squared(), starts=STARTS)
+    approximate = []
+    for fit in fits:
+        try:
+            approximate.append(_arrays(jl.laplace(fit, draws=DRAWS)))
+        except np.linalg.LinAlgError:  # a flat direction
+            approximate.append(None)
+    return dict(bootstrap=[_arrays(own) for own in bootstraps(fits)], laplace=approximate)
+
+
+def _arrays(draws: jl.Draws) -> Kept:
+    return dict(
+        params={k: np.asarray(v) for k, v in draws.params.items()},
+        point={k: np.asarray(v) for k, v in draws.point.items()},
+        status=np.asarray(draws.status),
+        noise=draws.noise,
+        origin=draws.origin,
+        failure=draws.withheld(),
+    )
 
 
 def bootstraps(fits: Sequence[jl.Fit]) -> list[jl.Draws]:
@@ -165,62 +195,81 @@ def scored(
     return row
 
 
-def scores(laws: Sequence[jl.Law], every: Sequence[Curve]) -> pd.DataFrame:
-    """One row per curve, method and term."""
-    tests = backtests(laws, every)
-    known = {kind: [] for kind in ("bootstrap", "laplace")}  # type: dict[str, list[list[jl.Draws]]]
-    for law in laws:
-        fits = jl.fit(
-            law, jl.Runs.stack([c.train for c in every]), objective=jl.Squared(), starts=STARTS
-        )
-        known["bootstrap"].append(bootstraps(fits))
-        known["laplace"].append([jl.laplace(fit, draws=DRAWS) for fit in fits])
+def backtests(laws: Sequence[jl.Law], every: Sequence[Curve]) -> list[Kept]:
+    """The backtest of every curve, each law in one call."""
+    stack = jl.Runs.stack([curve.train for curve in every])
+    found = jl.backtest(laws, stack, objective=jl.Squared(), starts=CUT_STARTS)
+    whole = ("laws", "runs", "objective")
+    return [{k: v for k, v in vars(one).items() if k not in whole} for one in found]
+
+
+def kept(folder: Path | None, name: str, make: Callable[[], Any]) -> Any:
+    """What `make` returns, from the folder where it is there already."""
+    path = folder / f"{name}.pkl" if folder else None
+    if path and path.exists():
+        return pickle.loads(path.read_bytes())
+    begin, made = time.perf_counter(), make()
+    print(f"{name}: {time.perf_counter() - begin:.0f} s", flush=True)
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(pickle.dumps(made))
+    return made
+
+
+def scores(laws: Sequence[jl.Law], every: Sequence[Curve], folder: Path | None) -> pd.DataFrame:
+    """One row per curve, draws, method and term."""
+    draws = {law.name: kept(folder, law.name, partial(known, law, every)) for law in laws}
+    tests = kept(folder, "backtests", partial(backtests, laws, every))
     longest = max(len(curve.test) for curve in every)
     rows = []
-    for i, (curve, found) in enumerate(zip(every, tests, strict=True)):
+    for i, (curve, arrays) in enumerate(zip(every, tests, strict=True)):
         about = dict(data=curve.data, family=curve.family, task=curve.task, model=curve.model)
         x = curve.test.padded(longest).inputs["x"]
-        for kind, draws in known.items():
-            for row in judged(laws, [own[i] for own in draws], found, x, curve.test.target):
+        found = jl.Backtest(laws=tuple(laws), runs=curve.train, objective=jl.Squared(), **arrays)
+        for kind in ("bootstrap", "laplace"):
+            own = {law: draws[law.name][kind][i] for law in laws}
+            made = {
+                law: jl.Draws(law=law, space="log", **arrays)
+                for law, arrays in own.items()
+                if arrays is not None
+            }
+            for row in judged(made, found, x, curve.test.target):
                 rows.append({**about, "draws": kind, **row})
     return pd.DataFrame(rows)
 
 
-def backtests(laws: Sequence[jl.Law], every: Sequence[Curve]) -> tuple[jl.Backtest, ...]:
-    """The backtest of every curve, each law in one call."""
-    stack = jl.Runs.stack([curve.train for curve in every])
-    return jl.backtest(laws, stack, objective=jl.Squared())
-
-
 def judged(
-    laws: Sequence[jl.Law],
-    draws: Sequence[jl.Draws],
-    found: jl.Backtest,
-    x: np.ndarray,
-    measured: np.ndarray,
+    draws: Mapping[jl.Law, jl.Draws], found: jl.Backtest, x: np.ndarray, measured: np.ndarray
 ) -> Iterator[dict[str, Any]]:
     """Scores of every law alone and of their average, without and with the backtest's term."""
     rng = np.random.default_rng(0)
-    alone, plain, wide, weight = [], [], [], []
-    for law, own, share in zip(laws, draws, found.weights, strict=True):
-        tested = found.tested(law)
-        prediction = jl.predict(own, backtest=found if tested else None, x=x)
+    alone, plain, wide, shares = [], [], [], []
+    for law, share in zip(found.laws, found.weights, strict=True):
+        if law not in draws:
+            continue
+        own, tested = draws[law], found.tested(law)
+        prediction = jl.predict(
+            replace(own, status=np.zeros_like(own.status), failure=""),
+            backtest=found if tested else None,
+            x=x,
+        )
         density = mixture(prediction, own.noise, 0.0)
-        about = dict(method=law.name, weight=share, withheld=bool(prediction.withheld))
+        about = dict(method=law.name, weight=share, withheld=bool(own.failure))
         yield {**about, "term": False, **scored(prediction, density, False, measured)}
         if not tested:
             continue
         scales = found.of(law).scales(found.beyond(dict(x=x)), len(prediction.mean), rng)
         wider = mixture(prediction, own.noise, scales)
         yield {**about, "term": True, **scored(prediction, wider, True, measured)}
-        if share > 0:
-            alone.append(prediction), plain.append(density), wide.append(wider)
-            weight.append(share)
-    share = np.array(weight)
-    both = jl.average(alone, share)
-    about = dict(method="average", weight=1.0, withheld=bool(both.withheld))
-    yield {**about, "term": False, **scored(both, joined(plain, share), False, measured)}
-    yield {**about, "term": True, **scored(both, joined(wide, share), True, measured)}
+        alone.append(prediction)
+        plain.append(density)
+        wide.append(wider)
+        shares.append(share)
+    weight = np.array(shares) / np.sum(shares)
+    both = jl.average(alone, weight)
+    about = dict(method="average", weight=1.0, withheld=False)
+    yield {**about, "term": False, **scored(both, joined(plain, weight), False, measured)}
+    yield {**about, "term": True, **scored(both, joined(wide, weight), True, measured)}
 
 
 def table(found: pd.DataFrame) -> pd.DataFrame:
@@ -234,11 +283,12 @@ def main() -> None:
     """Print the table; with --write, keep every curve's scores in docs/."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help=f"put the scores into {OUT.name}")
+    parser.add_argument("--keep", type=Path, help="folder of fits and backtests, made or reused")
     options = parser.parse_args()
     begin = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", jl.InputWarning)
-        found = scores(FORMS, curves())
+        found = scores(FORMS, curves(), options.keep)
     print(table(found).round(3).to_string())
     print(f"{time.perf_counter() - begin:.0f} s")
     if options.write:

@@ -1,33 +1,30 @@
 """backtest: every law refitted without the largest runs, cut after cut, and how far it missed."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jax import Array
 
 from jaxlaws._compare import extents, same_target
-from jaxlaws._coordinates import coordinates
 from jaxlaws._discrepancy import Discrepancy, discrepancy
 from jaxlaws._errors import InputError
 from jaxlaws._fit import check_settings, check_space
 from jaxlaws._law import Law
 from jaxlaws._objective import Huber, Objective
-from jaxlaws._risk import build, residuals
+from jaxlaws._risk import build
+from jaxlaws._rolling import refitted
 from jaxlaws._runs import Runs, Stack
-from jaxlaws._search import search
 from jaxlaws._solver import CONVERGED, Newton, Solution
 
 KEPT = 0.5  # a cut keeps at least this share of the runs, where that leaves enough cuts
 FEWEST = 3  # cuts without which a law's errors say nothing about how they grow
 SAME = 1e-6  # sizes whose logs differ by less are one size
-TINY = 1e-24  # variance of residuals below which a fit is exact
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +43,7 @@ class Backtest:
         error: (law, c, n) predicted minus measured in the space of residuals, at held-out runs;
             NaN in the sample, and where the refit is no certified minimum.
         expected: (law, c, n) standard deviation that noise and uncertain parameters explain.
+        noise: (law, c) standard deviation of a single run's noise, from the sample's residuals.
         value: (law, c) objective of every refit, summed over runs.
         failed: (law, c) whether a refit is no certified minimum or predicts no number.
         refused: (law,) why a law could not be refitted; empty for those that could.
@@ -61,6 +59,7 @@ class Backtest:
     distance: np.ndarray
     error: np.ndarray
     expected: np.ndarray
+    noise: np.ndarray
     value: np.ndarray
     failed: np.ndarray
     refused: tuple[str, ...]
@@ -205,7 +204,11 @@ class Backtest:
         here = np.isfinite(self.error[law]) & cuts[:, None]
         cut, _ = np.nonzero(here)
         return discrepancy(
-            self.error[law][here], self.expected[law][here], self.distance[here], cut
+            self.error[law][here],
+            self.noise[law][cut],
+            self.expected[law][here],
+            self.distance[here],
+            cut,
         )
 
 
@@ -274,27 +277,17 @@ def backtest(
     longest = max(len(table) for table in tables)
     for i, law in enumerate(laws):
         own = [plan for plan in plans if not plan.refused[i]]
-        samples = []
-        for plan in own:
-            table = plan.runs.checked(law)
+        if not own:
+            continue
+        checked = [plan.runs.checked(law) for plan in own]
+        for table in checked:
             check_space(table, space)
-            samples += [replace(table, weight=w).padded(longest) for w in plan.weight]
-        if samples:
-            best, error, expected = _refitted(
-                law, tuple(samples), objective, space, solver, starts, key
-            )
-        begin = 0
-        for plan in own:
-            c, n = plan.weight.shape
-            part = slice(begin, begin := begin + c)
-            plan.failed[i] = best.status[part] != CONVERGED
-            plan.value[i] = best.value[part]
-            out = np.isfinite(plan.distance) & ~plan.failed[i][:, None]
-            plan.error[i] = np.where(out, error[part, :n], np.nan)
-            plan.expected[i] = np.where(out, expected[part, :n], np.nan)
-            broken = (out & ~np.isfinite(plan.error[i] + plan.expected[i])).any(axis=1)
-            plan.failed[i] |= broken
-            plan.error[i, broken] = plan.expected[i, broken] = np.nan
+        with jax.enable_x64(True):
+            padded = tuple(table.padded(longest) for table in checked)
+            problem = build(law, padded, objective, space, "float64")
+        ends = refitted(problem, solver, [plan.weight for plan in own], starts, key)
+        for plan, end in zip(own, ends, strict=True):
+            _put(plan, i, *end)
     found = tuple(replace(plan, objective=objective, space=space) for plan in plans)
     return found if isinstance(runs, Stack) else found[0]
 
@@ -337,6 +330,7 @@ def _plan(laws: Sequence[Law], runs: Runs, size: Sequence[str] | None, cuts: int
         distance=distance,
         error=np.full((len(laws), c, n), np.nan),
         expected=np.full((len(laws), c, n), np.nan),
+        noise=np.full((len(laws), c), np.nan),
         value=np.full((len(laws), c), np.nan),
         failed=np.ones((len(laws), c), bool),
         refused=tuple(
@@ -365,53 +359,21 @@ def _log_size(runs: Runs, names: Sequence[str]) -> np.ndarray:
     return np.sum([np.log(runs.inputs[name]) for name in names], axis=0)
 
 
-def _refitted(
-    law: Law,
-    samples: tuple[Runs, ...],
-    objective: Objective,
-    space: str,
-    solver: Newton,
-    starts: int,
-    key: Array | None,
-) -> tuple[Solution, np.ndarray, np.ndarray]:
-    """The best end on every sample (s,), errors (s, n), and what is explained of them (s, n)."""
-    with jax.enable_x64(True):
-        problem = build(law, samples, objective, space, "float64")
-        ends = search(problem, solver, starts, key)
-        best = jax.tree.map(lambda *leaves: np.stack([leaf[0] for leaf in leaves]), *ends)
-        error, expected = _judge(law, space)(
-            jnp.asarray(best.z),
-            problem.shared.frame,
-            problem.shared.inputs,
-            jnp.asarray(problem.target),
-            jnp.asarray(problem.weight),
-        )
-        value = best.value * np.asarray(problem.shared.scale)
-        return best._replace(value=value), np.asarray(error), np.asarray(expected)
-
-
-@lru_cache(maxsize=128)  # one compiled function per law and space
-def _judge(law: Law, space: str) -> Callable[..., tuple[Array, Array]]:
-    """Samples (s, ...) -> errors (s, n) and their explained standard deviations (s, n)."""
-    layout = coordinates(law)
-    bounds = layout.bounds("float64")
-
-    def one(sample: tuple[Array, Any, Any, Array, Array]) -> tuple[Array, Array]:
-        z, frame, inputs, target, weight = sample
-
-        def misfit(z: Array) -> Array:
-            return residuals(law, space, layout.to_params(z, frame), inputs, target)
-
-        live = weight > 0
-        error = misfit(z)
-        free = (z > bounds[0] + 1e-6) & (z < bounds[1] - 1e-6)
-        slopes = jnp.where(free[None, :], jax.jacfwd(misfit)(z), 0.0)
-        inside = jnp.where(live[:, None], slopes, 0.0)
-        spare = jnp.maximum(1.0, jnp.sum(live) - layout.size)
-        variance = jnp.sum(jnp.where(live, error, 0.0) ** 2) / spare
-        known = inside.T @ (weight[:, None] * inside)
-        precision = known / jnp.maximum(variance, TINY) + jnp.eye(layout.size)
-        leverage = jnp.sum(slopes * jnp.linalg.solve(precision, slopes.T).T, axis=1)
-        return error, jnp.sqrt(variance + leverage)
-
-    return jax.jit(lambda *samples: jax.lax.map(one, samples))
+def _put(
+    plan: Backtest,
+    law: int,
+    best: Solution,
+    error: np.ndarray,
+    noise: np.ndarray,
+    known: np.ndarray,
+) -> None:
+    """Write one law's refits at every cut into a plan."""
+    n = len(plan.runs)
+    held = np.isfinite(plan.distance)
+    broken = (held & ~np.isfinite(error[:, :n] + known[:, :n])).any(axis=1)
+    plan.failed[law] = broken | (best.status != CONVERGED)
+    plan.value[law] = best.value
+    plan.noise[law] = noise
+    here = held & ~plan.failed[law][:, None]
+    plan.error[law] = np.where(here, error[:, :n], np.nan)
+    plan.expected[law] = np.where(here, known[:, :n], np.nan)

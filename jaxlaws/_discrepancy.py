@@ -17,12 +17,13 @@ SMALLEST = 1e-3  # a spread of this share of what is explained is no discrepancy
 class Discrepancy:
     r"""What backtest errors say about a law's own error, beyond noise and parameters.
 
-    A new run at distance d misses by a normal error of variance
+    A run at distance d misses by a normal error of variance
 
     $$s^2 + \tau^2 (d / d_0)^{2\gamma}$$
 
-    where s is what noise and the uncertainty of parameters explain. The exponent is normal around 1
-    with standard deviation 1/2, the spread tau half-Cauchy with the median s as its scale; both are
+    where s is what noise and the uncertainty of parameters explain. A priori the exponent gamma is
+    normal around 1 with standard deviation 1/2, and tau half-Cauchy with the median s as its scale:
+    no law is true, and at d_0 its own error may well be as large as what is explained. Both are
     weighed on a grid, so that few cuts leave them uncertain and the tails heavy.
 
     Attributes:
@@ -66,35 +67,69 @@ class Discrepancy:
 
 
 def discrepancy(
-    error: np.ndarray, expected: np.ndarray, distance: np.ndarray, cut: np.ndarray
+    error: np.ndarray,
+    noise: np.ndarray,
+    expected: np.ndarray,
+    distance: np.ndarray,
+    cut: np.ndarray,
 ) -> Discrepancy:
     """Weigh a law's backtest errors.
 
-    The runs held out at one cut err together, since one refit predicts them all: a cut counts as
-    one observation, shared by its runs.
+    Errors at like distances from one cut are averaged, within a factor of two: noise averages out,
+    the error of parameters and of the law does not. One refit predicts all runs held out at a cut,
+    so that a cut counts as one observation, shared by its averages.
 
     Args:
         error: (k,) predicted minus measured, in the space of residuals.
-        expected: (k,) standard deviation that noise and uncertain parameters explain.
+        noise: (k,) standard deviation of a single run's noise.
+        expected: (k,) standard deviation that noise and uncertain parameters explain together.
         distance: (k,) above zero, log of size over the largest size in the sample.
         cut: (k,) which cut an error belongs to.
     """
+    error, known, distance, cut = _averaged(error, noise, expected, distance, cut)
     _, own, count = np.unique(cut, return_inverse=True, return_counts=True)
     weight = 1.0 / count[own]
     middle = float(np.median(distance))
     size = float(np.max(np.abs(error)))
-    scale = max(float(np.median(expected)), SMALLEST * size, np.finfo(float).tiny)
+    scale = max(float(np.median(known)), SMALLEST * size, np.finfo(float).tiny)
     spread = np.geomspace(SMALLEST * scale, 1e3 * max(scale, size), SPREADS)
     log_prior = np.log(spread) - np.log1p((spread / scale) ** 2)  # half-Cauchy, per log tau
     log_prior -= np.logaddexp.reduce(log_prior)
     pull = -0.5 * ((EXPONENTS - EXPONENT) / EXPONENT_SD) ** 2
     pull -= np.logaddexp.reduce(pull)
-    known = np.maximum(expected, SMALLEST**2 * scale) ** 2
+    known = np.maximum(known, SMALLEST**2 * scale)
     fits = np.empty((len(spread), len(EXPONENTS)))
     for j, exponent in enumerate(EXPONENTS):
-        variance = known + spread[:, None] ** 2 * (distance / middle) ** (2 * exponent)
+        variance = known**2 + spread[:, None] ** 2 * (distance / middle) ** (2 * exponent)
         fits[:, j] = -0.5 * (error**2 / variance + np.log(2 * np.pi * variance)) @ weight
     posterior = fits + log_prior[:, None] + pull[None, :]
     evidence = float(np.logaddexp.reduce(np.ravel(posterior)))
     mass = np.exp(posterior - evidence)
     return Discrepancy(spread, mass / mass.sum(), middle, evidence)
+
+
+def _averaged(
+    error: np.ndarray,
+    noise: np.ndarray,
+    expected: np.ndarray,
+    distance: np.ndarray,
+    cut: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Means (b,) over octaves of distance below each cut's farthest.
+
+    Of errors, with what is explained of those means, of distances, and which cut.
+    """
+    _, own = np.unique(cut, return_inverse=True)
+    farthest = np.zeros(own.max() + 1)
+    np.maximum.at(farthest, own, distance)
+    octave = np.floor(np.log2(farthest[own] / distance)).astype(int)
+    _, at, count = np.unique(
+        np.column_stack([own, octave]), axis=0, return_inverse=True, return_counts=True
+    )
+    at = np.ravel(at)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.bincount(at, values) / count
+
+    known = mean(noise**2) / count + mean(expected**2 - noise**2)
+    return mean(error), np.sqrt(known), mean(distance), mean(cut)

@@ -26,7 +26,7 @@ RANKS = [
     ["_risk"],
     ["_search"],
     ["_fit"],
-    ["_refit", "_interval", "_curvature"],
+    ["_refit", "_rolling", "_interval", "_curvature"],
     ["_draws"],
 ]
 LATER = {  # over draws; not of each other, except what is named
