@@ -104,7 +104,7 @@ def _judge(law: Law, space: str) -> Callable[..., tuple[Array, Array, Array]]:
         free = (z > bounds[0] + 1e-6) & (z < bounds[1] - 1e-6)
         slopes = jnp.where(free[None, :], jax.jacfwd(misfit)(z), 0.0)
         inside = jnp.where(live[:, None], slopes, 0.0)
-        spare = jnp.maximum(1.0, jnp.sum(live) - layout.size)
+        spare = jnp.maximum(1.0, jnp.sum(jnp.where(live, 1.0, 0.0)) - layout.size)
         variance = jnp.sum(jnp.where(live, error, 0.0) ** 2) / spare
         known = inside.T @ (weight[:, None] * inside)
         precision = known / jnp.maximum(variance, TINY) + jnp.eye(layout.size)
