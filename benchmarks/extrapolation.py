@@ -5,7 +5,7 @@ fitted to the others, which are smaller, by least squares of the log error. Each
 bootstrap and with the Laplace approximation, and the average of all laws by backtest weights, are
 asked for the held-out points, without and with what the backtest adds.
 
-    python -m benchmarks.extrapolation [--write]
+    python -m benchmarks.extrapolation [--without m4] [--keep FOLDER] [--write]
 
 Scores of a curve are means over its held-out points: RMSLE of the estimate, log predictive density
 of the measured value, and whether central intervals cover it. A family is a benchmark task; a
@@ -276,11 +276,11 @@ def judged(
     yield {**about, "term": True, **scored(both, joined(wide, weight), True, measured)}
 
 
-def table(found: pd.DataFrame) -> pd.DataFrame:
-    """Means over curves, per table of data and method."""
+def table(found: pd.DataFrame, *by: str) -> pd.DataFrame:
+    """Means over curves, per method, and per what else is named."""
     columns = ["rmsle", "density", *(f"{100 * level:g}" for level in LEVELS)]
-    keys = ["data", "draws", "method", "term"]
-    return found.groupby(keys, sort=False)[columns].mean()
+    grouped = found.groupby([*by, "draws", "method", "term"], sort=False)
+    return grouped[columns].mean().assign(curves=grouped.size()).sort_index()
 
 
 def main() -> None:
@@ -288,12 +288,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help=f"put the scores into {OUT.name}")
     parser.add_argument("--keep", type=Path, help="folder of fits and backtests, made or reused")
+    names = [law.name for law in FORMS]
+    parser.add_argument("--without", nargs="+", default=[], choices=names, help="laws left out")
     options = parser.parse_args()
     begin = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", jl.InputWarning)
-        found = scores(FORMS, curves(), options.keep)
-    print(table(found).round(3).to_string())
+        laws = [law for law in FORMS if law.name not in options.without]
+        found = scores(laws, curves(), options.keep)
+    for part in (
+        table(found),
+        table(found, "data"),
+        table(found[found["method"] == "average"], "data", "family"),
+    ):
+        print(part.round(3).to_string(), end="\n\n")
     print(f"{time.perf_counter() - begin:.0f} s")
     if options.write:
         found.round(5).to_csv(OUT, index=False, lineterminator="\n")
