@@ -118,9 +118,13 @@ def _modes(kept: Sequence[tuple[Prediction, float]]) -> list[str]:
         return []
     tail = [(1 - APART) / 2, (1 + APART) / 2]
     # With a backtest the wider interval decides: what it covers is no second mode.
-    ends = np.stack(
-        [np.quantile(p.run if p.backtest is None else p.backtest, tail, axis=0) for p, _ in kept]
-    )
+    with np.errstate(invalid="ignore"):  # draws of a law that runs away
+        ends = np.stack(
+            [
+                np.quantile(p.run if p.backtest is None else p.backtest, tail, axis=0)
+                for p, _ in kept
+            ]
+        )
     out = []
     for i in range(ends.shape[2]):
         order = np.argsort(ends[:, 0, i], kind="stable")
