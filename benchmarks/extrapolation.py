@@ -9,7 +9,8 @@ asked for the held-out points, without and with what the backtest adds.
 
 Scores of a curve are means over its held-out points: RMSLE of the estimate, log predictive density
 of the measured value, and whether central intervals cover it. A family is a benchmark task; a
-table's number is the mean over curves. No setting of the library was chosen on these curves.
+table's number is the mean over curves. Draws are scored as they are; `withheld` is the share of
+curves on which the library would give no interval. No setting was chosen on these curves.
 """
 
 import argparse
@@ -32,6 +33,7 @@ from scipy.stats import norm
 import jaxlaws as jl
 from benchmarks.refits.curves import FORMS, KEY, SCALE, STARTS
 from jaxlaws._curvature import to_params
+from jaxlaws._draws import TRUST
 from jaxlaws._predict import in_space
 from jaxlaws._resample import inflated_residuals
 from jaxlaws._risk import build, minimise
@@ -247,7 +249,7 @@ def judged(
 ) -> Iterator[dict[str, Any]]:
     """Scores of every law alone and of their average, without and with the backtest's term."""
     rng = np.random.default_rng(0)
-    alone, plain, wide, shares = [], [], [], []
+    alone, plain, wide, shares, refused = [], [], [], [], []
     for law, share in zip(found.laws, found.weights, strict=True):
         if law not in draws:
             continue
@@ -269,16 +271,17 @@ def judged(
         plain.append(density)
         wide.append(wider)
         shares.append(share)
+        refused.append(bool(own.failure))
     weight = np.array(shares) / np.sum(shares)
     both = jl.average(alone, weight)
-    about = dict(method="average", weight=1.0, withheld=False)
+    about = dict(method="average", weight=1.0, withheld=bool(weight @ refused > TRUST))
     yield {**about, "term": False, **scored(both, joined(plain, weight), False, measured)}
     yield {**about, "term": True, **scored(both, joined(wide, weight), True, measured)}
 
 
 def table(found: pd.DataFrame, *by: str) -> pd.DataFrame:
     """Means over curves, per method, and per what else is named."""
-    columns = ["rmsle", "density", *(f"{100 * level:g}" for level in LEVELS)]
+    columns = ["rmsle", "density", *(f"{100 * level:g}" for level in LEVELS), "withheld"]
     grouped = found.groupby([*by, "draws", "method", "term"], sort=False)
     return grouped[columns].mean().assign(curves=grouped.size()).sort_index()
 

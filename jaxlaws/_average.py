@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxlaws._draws import TRUST
 from jaxlaws._errors import InputError
 from jaxlaws._predict import Prediction, in_space, out_of_space
 
@@ -22,7 +23,8 @@ def average(predictions: Sequence[Prediction], weights: Any) -> Prediction:
     Draws are taken from every law in proportion to its weight; the estimate is the weighted mean in
     the space of residuals. Where the laws fall into two groups whose 90 % intervals do not meet,
     the mixture has two modes: `includes` then names both, with their weights and intervals, and the
-    interval spans them.
+    interval spans them. Laws whose intervals are withheld may have 3 % of the weight, as failed
+    refits may; beyond that the mixture has none either.
 
     Args:
         predictions: What `jl.predict` returns, one per law, at the same points; all with a backtest
@@ -43,7 +45,9 @@ def average(predictions: Sequence[Prediction], weights: Any) -> Prediction:
     weight = _checked(predictions, weights)
     first = predictions[0]
     kept = [(p, w) for p, w in zip(predictions, weight, strict=True) if w > 0]
-    reasons = [f"{p.source}: {p.withheld}" for p, w in kept if p.withheld]
+    refused = [(p, w) for p, w in kept if p.withheld]
+    reasons = [f"{p.source}: {p.withheld}" for p, _ in refused]
+    trusted = sum(w for _, w in refused) <= TRUST
     counts = _share(weight, max(len(p.mean) for p in predictions))
     at = [_spread_out(len(p.mean), n) for p, n in zip(predictions, counts, strict=True)]
 
@@ -58,7 +62,7 @@ def average(predictions: Sequence[Prediction], weights: Any) -> Prediction:
         mean=mixed("mean"),
         run=mixed("run"),
         backtest=None if first.backtest is None else mixed("backtest"),
-        withheld="; ".join(reasons),
+        withheld="" if trusted else "; ".join(reasons),
         reach=np.max([p.reach for p in predictions], axis=0),
         source="mixture of " + ", ".join(f"{w:.2g} {p.source}" for p, w in kept),
         includes=(*dict.fromkeys(s for p, _ in kept for s in p.includes), *_modes(kept)),
