@@ -1,6 +1,6 @@
 """Backtests of tables with several inputs: the OLMo ladder and the test regions of ScaleBench.
 
-    python -m benchmarks.backtests [olmo] [scalebench]
+    python -m benchmarks.backtests [name ...]
 
 OLMo: the 90 % interval of a new run at 7B and 13B from sixteen runs of at most 1.3B, plain and with
 what the backtest adds, beside the measured value. ScaleBench: R^2 on the test rows, groups pooled,
@@ -122,10 +122,10 @@ TASKS: tuple[Callable[[], tuple[list[Table], Sequence[jl.Law], list[str]]], ...]
 )
 
 
-def scalebench() -> pd.DataFrame:
+def scalebench(wanted: Sequence[str]) -> pd.DataFrame:
     """Pooled test R^2 of every law, of the chosen one, and of the average."""
     rows = []
-    for task in TASKS:
+    for task in (task for task in TASKS if task.__name__ in wanted):
         tables, laws, size = task()
         stack = jl.Runs.stack([train for train, _ in tables])
         tests = jl.backtest(laws, stack, size=size, starts=STARTS)
@@ -135,6 +135,7 @@ def scalebench() -> pd.DataFrame:
                 ends[law.name].append(predicted(law, fit.params, far))
         ends |= {"chosen": [], "average": []}
         for g, found in enumerate(tests):
+            print(found, flush=True)
             each = np.stack([ends[law.name][g] for law in laws])
             ends["chosen"].append(each[found.weights.argmax()])
             logs = laws[0].target.space == "log"
@@ -146,7 +147,9 @@ def scalebench() -> pd.DataFrame:
             row = dict(task=task.__name__, law=name, weight=weight[i] if i < len(laws) else np.nan)
             rows.append(row | dict(R2=explained(measured, np.concatenate(parts))))
         print(pd.DataFrame(rows).tail(len(ends)).to_string(index=False), flush=True)
-    return pd.DataFrame([*rows, *_domain_mixture()])
+    if "domain_mixture" in wanted:
+        rows += _domain_mixture()
+    return pd.DataFrame(rows)
 
 
 def _domain_mixture() -> Iterator[dict[str, Any]]:
@@ -167,13 +170,16 @@ def _domain_mixture() -> Iterator[dict[str, Any]]:
 def main() -> None:
     """Print the tables asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="olmo, scalebench; both without a name")
-    names = parser.parse_args().names or ["olmo", "scalebench"]
+    known = ["olmo", *(task.__name__ for task in TASKS), "domain_mixture"]
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(known))
+    names = parser.parse_args().names or known
+    if unknown := set(names) - set(known):
+        parser.error(f"no task {min(unknown)}; there are {', '.join(known)}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", jl.InputWarning)
-        for name in names:
-            found = dict(olmo=olmo, scalebench=scalebench)[name]()
-            print(found.to_string(index=False, float_format="{:.4f}".format), flush=True)
+        for found in ([olmo()] if "olmo" in names else [], [scalebench(names)]):
+            for part in found:
+                print(part.to_string(index=False, float_format="{:.4f}".format), flush=True)
 
 
 if __name__ == "__main__":

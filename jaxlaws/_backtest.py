@@ -78,19 +78,30 @@ class Backtest:
         The probability of the errors of all cuts under noise, uncertain parameters and discrepancy,
         each cut counting as one observation: the rolling held-out log score. Cuts at which a law
         failed are left out for all; a law that failed at more than half of them has no weight.
+
+        Raises:
+            InputError: There is no cut at which all laws that could be refitted were.
         """
+        share = self._shares
+        if np.isnan(share).any():
+            raise InputError(
+                f"{self.runs.name}: there is no cut at which every law has a certified refit, so "
+                "that no weights can be given; leave out a law that fails, or fix a parameter."
+            )
+        return share
+
+    @cached_property
+    def _shares(self) -> np.ndarray:
+        """(law,) the weights; NaN where no cut is common to the laws that could be refitted."""
         usable = [i for i in range(len(self.laws)) if self._usable(i)]
         common = ~self.failed[usable].any(axis=0)
-        if not common.any():
-            raise InputError(
-                f"{self.runs.name}: there is no cut at which every law has a certified refit; "
-                "leave out a law that fails, or ask for more starts."
-            )
+        if not usable or not common.any():
+            return np.full(len(self.laws), np.nan)
         score = np.full(len(self.laws), -np.inf)
         for i in usable:
             score[i] = self._weighed(i, common).evidence
         share = np.exp(score - score.max())
-        return share / share.sum()
+        return np.asarray(share / share.sum())
 
     def of(self, law: Law) -> Discrepancy:
         """The discrepancy of one law.
@@ -148,7 +159,7 @@ class Backtest:
         """
         far = np.array([np.nanmax(self.distance)])
         rows = []
-        for i, (found, weight) in enumerate(zip(self.discrepancies, self.weights, strict=True)):
+        for i, (found, weight) in enumerate(zip(self.discrepancies, self._shares, strict=True)):
             here = np.isfinite(self.error[i])
             error, known = self.error[i][here], self.expected[i][here]
             row: dict[str, Any] = dict(law=self.laws[i].name, weight=weight)
@@ -370,7 +381,7 @@ def _put(
     """Write one law's refits at every cut into a plan."""
     n = len(plan.runs)
     held = np.isfinite(plan.distance)
-    broken = (held & ~np.isfinite(error[:, :n] + known[:, :n])).any(axis=1)
+    broken = (held & ~np.isfinite(error[:, :n] ** 2 + known[:, :n] ** 2)).any(axis=1)
     plan.failed[law] = broken | (best.status != CONVERGED)
     plan.value[law] = best.value
     plan.noise[law] = noise

@@ -152,6 +152,19 @@ def test_a_law_with_too_many_parameters_is_left_out_in_words(runs: jl.Runs) -> N
         both.of(jl.laws.bnsl(1))
 
 
+def test_refits_that_fail_are_counted_and_leave_no_weight(found: jl.Backtest) -> None:
+    bad = dataclasses.replace(found, failed=np.ones_like(found.failed))
+    assert "m2 has no weight: 8 of 8 refits are no certified minima" in repr(bad)
+    with pytest.raises(jl.InputError, match="no cut at which every law has a certified refit"):
+        _ = bad.weights
+    one = np.array(found.failed)
+    one[0, :5] = True
+    some = dataclasses.replace(found, failed=one)
+    assert some.weights[0] == 0
+    assert some.weights.sum() == pytest.approx(1.0)
+    assert some.summary()["failed"].tolist() == [5, 0, 0]
+
+
 # The discrepancy
 
 
