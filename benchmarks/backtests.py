@@ -133,16 +133,21 @@ def scalebench(wanted: Sequence[str]) -> pd.DataFrame:
         for law in laws:
             for fit, (_, far) in zip(jl.fit(law, stack), tables, strict=True):
                 ends[law.name].append(predicted(law, fit.params, far))
-        ends |= {"chosen": [], "average": []}
-        for g, found in enumerate(tests):
+        try:
+            weights = [found.weights for found in tests]
+        except jl.InputError as refusal:  # then no law is chosen
+            print(refusal, flush=True)
+            weights = []
+        ends |= {"chosen": [], "average": []} if weights else {}
+        logs = laws[0].target.space == "log"
+        forth, back = (np.log, np.exp) if logs else (np.asarray, np.asarray)
+        for g, (found, share) in enumerate(zip(tests, weights, strict=bool(weights))):
             print(found, flush=True)
             each = np.stack([ends[law.name][g] for law in laws])
-            ends["chosen"].append(each[found.weights.argmax()])
-            logs = laws[0].target.space == "log"
-            forth, back = (np.log, np.exp) if logs else (np.asarray, np.asarray)
-            ends["average"].append(back(found.weights @ forth(each)))
+            ends["chosen"].append(each[share.argmax()])
+            ends["average"].append(back(share @ forth(each)))
         measured = np.concatenate([far.target for _, far in tables])
-        weight = np.mean([found.weights for found in tests], axis=0)
+        weight = np.mean(weights, axis=0) if weights else np.full(len(laws), np.nan)
         for i, (name, parts) in enumerate(ends.items()):
             row = dict(task=task.__name__, law=name, weight=weight[i] if i < len(laws) else np.nan)
             rows.append(row | dict(R2=explained(measured, np.concatenate(parts))))
