@@ -11,6 +11,9 @@ from jaxlaws._akima import envelope_optima as envelope_optima
 from jaxlaws._akima import porian as porian
 from jaxlaws._akima import porian_optima as porian_optima
 from jaxlaws._arviz import prior_sensitivity as prior_sensitivity
+from jaxlaws._average import average as average
+from jaxlaws._backtest import Backtest as Backtest
+from jaxlaws._backtest import backtest as backtest
 from jaxlaws._bootstrap import bootstrap as bootstrap
 from jaxlaws._bootstrap import laplace as laplace
 from jaxlaws._check import check as check

@@ -98,9 +98,8 @@ def laplace(fit: Fit, *, draws: int = 4000, key: Array | None = None) -> Draws:
     key = jax.random.key(0) if key is None else key
     with jax.enable_x64(problem.dtype == "float64"):
         covariance = sandwich(fit)
-        root = np.linalg.cholesky(
-            covariance + 1e-14 * np.trace(covariance) * np.eye(len(covariance))
-        )
+        values, vectors = np.linalg.eigh(covariance)  # no Cholesky root where directions are flat
+        root = vectors * np.sqrt(np.maximum(values, 0.0))
         noise = np.asarray(jax.random.normal(key, (draws, len(root))))
     return Draws(
         law=fit.law,

@@ -84,7 +84,7 @@ def compare(
     (['chinchilla', 'kaplan_n'], '17 of 81 runs, those with the largest N')
     """
     laws = (laws,) if isinstance(laws, Law) else tuple(laws)
-    _same_target(laws)
+    same_target(laws)
     objective = objective or Huber()
     if space is None:
         asked = {law.target.space for law in laws}
@@ -173,7 +173,7 @@ def _size(law: Law) -> int:
     return sum(int(np.prod(p.size)) for p in law.params.values())
 
 
-def _same_target(laws: Sequence[Law]) -> None:
+def same_target(laws: Sequence[Law]) -> None:
     if not laws:
         raise InputError("compare needs at least one law, e.g. [jl.laws.chinchilla].")
     for law in laws:
@@ -201,7 +201,7 @@ def _held_out(laws: Sequence[Law], runs: Runs, test: Any) -> tuple[np.ndarray, s
             )
         said = f"{int((held & live).sum())} of {n} runs, as given"
     else:
-        names = _extents(laws, runs)
+        names = extents(laws, runs)
         size = np.prod([runs.inputs[name] for name in names], axis=0)
         cut = np.quantile(size[live], 1 - LARGEST)
         # Runs of one size belong together: a repeat of a held-out run is no training run.
@@ -214,7 +214,7 @@ def _held_out(laws: Sequence[Law], runs: Runs, test: Any) -> tuple[np.ndarray, s
     return held, said
 
 
-def _extents(laws: Sequence[Law], runs: Runs) -> list[str]:
+def extents(laws: Sequence[Law], runs: Runs) -> list[str]:
     """The inputs whose product says how large a run is."""
     shared = [
         name

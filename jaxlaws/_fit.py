@@ -210,11 +210,11 @@ def fit(
     if precision not in ("float64", "float32"):
         raise InputError(f'precision must be "float64" or "float32"; got {precision!r}.')
     solver = solver or Newton()
-    _check_settings(objective, solver)
+    check_settings(objective, solver)
     tables = runs.tables if isinstance(runs, Stack) else (runs,)
     checked = tuple(table.checked(law) for table in tables)
     for table in checked:
-        _check_space(table, space)
+        check_space(table, space)
     longest = max(len(table) for table in checked)
     if starts is None:
         starts = 128 if coordinates(law).size <= 6 else 512
@@ -320,7 +320,7 @@ def _condition(slopes: np.ndarray, weight: np.ndarray) -> float:
         return float((values[0] / values[-1]) ** 2) if values[-1] > 0 else np.inf
 
 
-def _check_settings(objective: Any, solver: Any) -> None:
+def check_settings(objective: Any, solver: Any) -> None:
     if isinstance(objective, type) or not hasattr(objective, "score"):
         raise InputError(f"objective must be one like jl.Huber(1e-3); got {objective!r}.")
     if not isinstance(solver, Newton):
@@ -332,7 +332,7 @@ def _check_settings(objective: Any, solver: Any) -> None:
             raise InputError(f"{objective.label}: {name} must lie {span}; got {value}.")
 
 
-def _check_space(runs: Runs, space: str) -> None:
+def check_space(runs: Runs, space: str) -> None:
     low = space in ("log", "logit") and (runs.target <= 0)
     bad = low | (runs.target >= 1) if space == "logit" else low
     if np.any(bad):

@@ -123,7 +123,8 @@ def to_json(result: Fit | Draws | Prediction | Frontier, prob: float = 0.9) -> d
     """
     if isinstance(result, Prediction):
         about = {"target": result.name, "unit": result.unit, "withheld": result.withheld}
-        return {**about, "prob": prob, "rows": records(result.frame(prob))}
+        more = {"includes": list(result.includes), "prob": prob}
+        return {**about, **more, "rows": records(result.frame(prob))}
     if isinstance(result, Frontier):
         reasons = "; ".join(sorted({reason for reason in result.withheld if reason}))
         units = dict(result.units)

@@ -10,11 +10,17 @@ import numpy as np
 import pandas as pd
 from jax import Array
 
+from jaxlaws._backtest import Backtest
 from jaxlaws._draws import Draws
+from jaxlaws._errors import InputError
 from jaxlaws._interval import check_prob
 from jaxlaws._law import Law
 from jaxlaws._objective import from_space, to_space
 from jaxlaws._points import check_points
+
+PLAIN = (
+    "law holds the parameters' uncertainty if the law is true; run adds the noise of a single run.",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +38,10 @@ class Prediction:
         reach: (m,) how many times beyond the largest (below the smallest) fitted value the most
             extreme input lies; 1 inside the data; NaN where no data belong to the draws.
         source: The law, and the runs or constants it is known from, in words.
+        space: Space of the residuals.
+        backtest: (draw, m) a new run with the law's own error as a backtest shows it; None where
+            none was given.
+        includes: What the intervals include, in words, a sentence each.
     """
 
     points: Mapping[str, np.ndarray]
@@ -43,9 +53,12 @@ class Prediction:
     withheld: str
     reach: np.ndarray
     source: str
+    space: str
+    backtest: np.ndarray | None
+    includes: tuple[str, ...]
 
     def frame(self, prob: float = 0.9) -> pd.DataFrame:
-        """One row per point: inputs, estimate, the law's band, the new run's interval, reach.
+        """One row per point: inputs, estimate, band of the law, intervals of a new run, reach.
 
         Args:
             prob: Probability of the central intervals.
@@ -54,39 +67,51 @@ class Prediction:
         tail = [(1 - prob) / 2, (1 + prob) / 2]
         frame = pd.DataFrame({k: list(v) for k, v in self.points.items()})
         frame[self.name] = self.estimate
-        for label, values in (("law", self.mean), ("run", self.run)):
+        asked = {"law": self.mean, "run": self.run, "backtest": self.backtest}
+        for label, values in asked.items():
+            if values is None:
+                continue
             low, high = (np.full(len(frame), np.nan),) * 2
             if not self.withheld and len(values) > 1:
                 low, high = np.quantile(values, tail, axis=0)
             frame[f"{label}_low"], frame[f"{label}_high"] = low, high
         frame["reach"] = self.reach
-        frame.attrs.update(prob=prob, unit=self.unit, withheld=self.withheld)
+        frame.attrs.update(
+            prob=prob, unit=self.unit, withheld=self.withheld, includes=self.includes
+        )
         return frame
 
     def __repr__(self) -> str:
         frame = self.frame()
         head = f"{self.source}: {self.name} [{self.unit}], "
-        head += "90 % intervals of the law and of a new run"
+        head += "90 % intervals"
         if self.withheld:
             head = f"{self.source}: {self.name} [{self.unit}], no intervals: {self.withheld}"
             frame = frame.dropna(axis=1, how="all")
-        return f"{head}\n{frame.to_string(index=False, float_format='{:.5g}'.format)}"
+        shown = frame.to_string(index=False, float_format="{:.5g}".format)
+        notes = () if self.withheld or len(self.mean) < 2 else self.includes
+        return "\n".join([head, shown, *(f"note: {note}" for note in notes)])
 
 
-def predict(draws: Draws, *, key: Array | None = None, **inputs: Any) -> Prediction:
+def predict(
+    draws: Draws, *, backtest: Backtest | None = None, key: Array | None = None, **inputs: Any
+) -> Prediction:
     """Predict at new points, with the law's band and the interval of a new run.
 
     The band is where the law itself may lie; a new run adds the residual of a single run, drawn
     from those of the fit. Both hold only if the law does: `reach` says how far outside the data
-    a point lies.
+    a point lies, and a backtest adds the law's own error, as it was found when larger runs were
+    held out, to a second interval of a new run.
 
     Args:
         draws: Draws of the law's parameters.
+        backtest: What `jl.backtest` found for this law and these runs, or None.
         key: Random key of the new runs' residuals; None is a fixed one.
         **inputs: The law's inputs, (m,) or (m, k) each, or numbers; they broadcast.
 
     Raises:
-        InputError: An input is missing, unknown, or outside its support.
+        InputError: An input is missing, unknown, or outside its support, or the backtest is of
+            other laws or of another space.
 
     >>> import jaxlaws as jl
     >>> known = jl.published(jl.laws.chinchilla, "hoffmann2022_unrounded")
@@ -95,6 +120,12 @@ def predict(draws: Draws, *, key: Array | None = None, **inputs: Any) -> Predict
     """
     law = draws.law
     points = check_points(law, inputs)
+    found_out = None if backtest is None else backtest.of(law)
+    if backtest is not None and backtest.space != draws.space:
+        raise InputError(
+            f"The backtest's errors are of {backtest.space} {law.target.name} and the draws of "
+            f"{draws.space} {law.target.name}; backtest with space={draws.space!r}."
+        )
     key = jax.random.key(1) if key is None else key
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     m = len(next(iter(points.values())))
@@ -115,17 +146,46 @@ def predict(draws: Draws, *, key: Array | None = None, **inputs: Any) -> Predict
         f"{law.name} gives no number for {lost:.1%} of the draws" if lost else "",
     )
     low, high = law.target.support.lower, law.target.support.upper
+    # Noise must not carry a share beyond one.
+    run = np.clip(found.values["run"], low, high)
+    missed: np.ndarray | None = None
+    includes: tuple[str, ...] = PLAIN
+    if backtest is not None and found_out is not None:
+        scale = found_out.scales(backtest.beyond(points), len(run), rng)
+        step = scale * rng.standard_normal((len(run), 1))
+        far = in_space(found.values["run"], draws.space) + step
+        missed = np.clip(out_of_space(far, draws.space), low, high)
+        includes = (*PLAIN, f"backtest adds {backtest.words(law)}.")
     return Prediction(
         points=points,
         estimate=found.estimate["law"],
         mean=found.values["law"],
-        run=np.clip(found.values["run"], low, high),  # noise must not carry a share beyond one
+        run=run,
         unit=law.target.unit,
         name=law.target.name,
         withheld=next(filter(None, reasons), ""),
         reach=_reach(draws, points),
         source=draws.source,
+        space=draws.space,
+        backtest=missed,
+        includes=includes,
     )
+
+
+def in_space(values: np.ndarray, space: str) -> np.ndarray:
+    """Values of any shape brought to the space of residuals."""
+    with jax.enable_x64(True):
+        return np.asarray(_forth(values, space))
+
+
+def out_of_space(values: np.ndarray, space: str) -> np.ndarray:
+    """The inverse of `in_space`."""
+    with jax.enable_x64(True):
+        return np.asarray(_back(values, space))
+
+
+_forth = jax.jit(to_space, static_argnums=1)
+_back = jax.jit(from_space, static_argnums=1)
 
 
 @lru_cache(maxsize=128)  # one compiled function per law and space

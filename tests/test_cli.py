@@ -189,6 +189,21 @@ def test_predict(run: Run, result: Path, boot: jl.Draws) -> None:
     assert "SIMULATED runs" in run("predict", result, "N=7e9", "D=1.4e12").out
 
 
+def test_predict_with_a_backtest(run: Run, result: Path, boot: jl.Draws) -> None:
+    done = run("predict", result, "N=70e9", "D=1.4e12", "--backtest", "--json")
+    assert done.code == 0
+    row = done.data["prediction"]["rows"][0]
+    assert row["backtest_low"] < row["run_low"] < row["run_high"] < row["backtest_high"]
+    assert "backtest adds how far the law missed" in done.data["prediction"]["includes"][1]
+    shown = run("predict", result, "N=70e9", "D=1.4e12", "--backtest").out
+    assert "with backtest" in shown
+    assert re.search(r"Backtest on \S+: \d cuts hold out", shown)
+    save(jl.published(jl.laws.chinchilla, "hoffmann2022_unrounded"), "print.fit")
+    done = run("predict", "print.fit", "N=70e9", "D=1.4e12", "--backtest")
+    assert done.code == 2
+    assert "there are no runs to test" in done.err
+
+
 def test_frontier(run: Run, result: Path) -> None:
     done = run("frontier", result, "C=1e19:1e21", "--plot", "deep/f.png")
     assert done.code == 0

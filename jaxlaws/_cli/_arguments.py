@@ -191,9 +191,15 @@ def _predict(parser: Parser) -> None:
     """Predict runs from a result file.
 
     jaxlaws predict out/chinchilla.fit N=70B D=1.4T --prob 0.9
+    jaxlaws predict out/chinchilla.fit N=70B D=1.4T --backtest
     """
     _file(parser)
     parser.add_argument("points", nargs="+", metavar="INPUT=VALUE", help="N=70B, or N=7B,70B")
+    parser.add_argument(
+        "--backtest",
+        action="store_true",
+        help="refit without the largest runs, and add how far that missed them to the interval",
+    )
     _prob(parser)
 
 

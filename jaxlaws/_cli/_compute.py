@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from jaxlaws._archive import check_place
+from jaxlaws._backtest import backtest
 from jaxlaws._bootstrap import bootstrap
 from jaxlaws._cli import _browse
 from jaxlaws._cli import _choices as choices
@@ -109,7 +110,17 @@ def _predict(args: argparse.Namespace) -> Report:
     result, report = _load(args)
     known = say.draws_of(result)
     at = choices.points(known.law, words)
-    report.data["prediction"] = say.prediction(report, known, at, args.prob)
+    found = None
+    if args.backtest:
+        if known.fit is None:
+            raise InputError(
+                f"{args.file} holds draws without a fit, so there are no runs to test."
+            )
+        with progress("backtesting"):
+            found = backtest(
+                known.law, known.fit.runs, objective=known.fit.objective, space=known.space
+            )
+    report.data["prediction"] = say.prediction(report, known, at, args.prob, found)
     return report
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxlaws import datasets
 from jaxlaws._archive import check_folder
+from jaxlaws._backtest import Backtest
 from jaxlaws._cli._table import Source
 from jaxlaws._cli._terminal import Report, Table, number, span
 from jaxlaws._density import prior_table
@@ -123,21 +124,30 @@ def priors(report: Report, law: Law, own: Mapping[str, Any]) -> None:
     report.data["priors"] = records(frame.reset_index())
 
 
-def prediction(report: Report, known: Draws, at: Mapping[str, Any], prob: float) -> Any:
+def prediction(
+    report: Report,
+    known: Draws,
+    at: Mapping[str, Any],
+    prob: float,
+    backtest: Backtest | None = None,
+) -> Any:
     """Predicted values; and the same as plain values."""
     if reason := _useless(report, known, "prediction"):
         return {"withheld": reason, "rows": []}
-    found = predict(known, **at)
+    found = predict(known, backtest=backtest, **at)
     law, frame = known.law, found.frame(prob)
     report.trusted &= not found.withheld
     inputs = [k for k in found.points if not law.inputs[k].size]
     head = [f"{k} [{law.inputs[k].unit}]" for k in inputs]
     sure = len(known) > 1 and not found.withheld
-    head += [f"{found.name} [{found.unit}]", *(["the law", "a new run"] if sure else []), "reach"]
+    kinds = {"law": "the law", "run": "a new run", "backtest": "with backtest"}
+    if backtest is None:
+        kinds.pop("backtest")
+    head += [f"{found.name} [{found.unit}]", *(kinds.values() if sure else []), "reach"]
     rows = []
     for row in frame.to_dict(orient="records"):
         cells = [number(row[k], law.inputs[k].unit) for k in inputs] + [number(row[found.name])]
-        for kind in ("law", "run") if sure else ():
+        for kind in kinds if sure else ():
             cells.append(f"{number(row[f'{kind}_low'])} to {number(row[f'{kind}_high'])}")
         far = row["reach"]
         rows.append([*cells, "" if np.isnan(far) else f"{far:.3g}x" if far > 1 else "inside"])
@@ -147,6 +157,9 @@ def prediction(report: Report, known: Draws, at: Mapping[str, Any], prob: float)
         else "Prediction"
     )
     report.say("", Table(head, rows, title))
+    if backtest is not None:
+        report.say(*(f"note: {line}" for line in found.includes if sure))
+        report.say("", repr(backtest))
     _say_why(report, known, found.withheld)
     return to_json(found, prob)
 
