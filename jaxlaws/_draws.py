@@ -190,6 +190,8 @@ class Draws:
         first = 1 + len(next(iter(tilted.values())))
         estimate = {k: v[0] for k, v in found.items()}
         values = {k: v[first:][self.good] for k, v in found.items()}
+        if self.sampling is not None:  # medians of parameters need not lie in the posterior
+            estimate = {k: np.median(v, axis=0) for k, v in values.items()}
         slopes = {k: (v[1:first:2] - v[2:first:2]) / (2 * TILT) for k, v in found.items()}
         flat = len(self.flat)
         errors = {k: np.sqrt(np.sum(v[flat:] ** 2, axis=0)) for k, v in slopes.items()}

@@ -168,6 +168,7 @@ def fit(
     key: Array | None = None,
     solver: Newton | None = None,
     precision: str = "float64",
+    few: bool = False,
 ) -> Any:
     r"""Fit a law to runs: minimise the weighted sum of scores of residuals from many starts.
 
@@ -187,6 +188,7 @@ def fit(
         key: Seeds the starts; None is a fixed seed.
         solver: Solver settings.
         precision: "float64", or "float32" for hardware without fast float64.
+        few: Whether there may be fewer runs than parameters: a fit for `posterior` to begin with.
 
     Returns:
         A `Fit`, or a tuple of them for a stack.
@@ -212,7 +214,7 @@ def fit(
     solver = solver or Newton()
     check_settings(objective, solver)
     tables = runs.tables if isinstance(runs, Stack) else (runs,)
-    checked = tuple(table.checked(law) for table in tables)
+    checked = tuple(table.checked(law, few) for table in tables)
     for table in checked:
         check_space(table, space)
     longest = max(len(table) for table in checked)

@@ -253,8 +253,12 @@ class Runs:
             rows=self.rows + (None,) * extra,
         )
 
-    def checked(self, law: Law) -> "Runs":
+    def checked(self, law: Law, few: bool = False) -> "Runs":
         """These runs with exactly the inputs of a law, after every check against it.
+
+        Args:
+            law: The law.
+            few: Whether there may be fewer runs than parameters.
 
         Raises:
             InputError: An input is missing, a value is outside its support, there are fewer runs
@@ -287,7 +291,7 @@ class Runs:
                 f"{int(inputs['group'].max())} (from 0); use law.per_group(..., groups=...)."
             )
         runs._hint_units(law)
-        runs._enough(law)
+        runs._enough(law, few)
         runs._spread(law)
         return runs
 
@@ -335,13 +339,14 @@ class Runs:
                 skip_file_prefixes=(PACKAGE,),  # points at the user's line
             )
 
-    def _enough(self, law: Law) -> None:
+    def _enough(self, law: Law, few: bool) -> None:
         p = sum(int(np.prod(q.size)) for q in law.params.values())
         n = int((self.weight > 0).sum())
-        if n < p:
+        if n < p and not few:
             raise InputError(
                 f"{law.name} has {p} parameters and {self.name} only {n} runs; add runs, or hold "
-                f"parameters fixed, e.g. law.fix({next(iter(law.params))}=...)."
+                f"parameters fixed, e.g. law.fix({next(iter(law.params))}=...), or ask for a "
+                "posterior, whose prior carries the rest: jl.posterior(jl.fit(..., few=True))."
             )
         table = np.column_stack([v.reshape(len(self), -1) for v in self.inputs.values()])
         table = np.column_stack([table, self.target])[self.weight > 0]
