@@ -214,7 +214,7 @@ def fit(
     tables = runs.tables if isinstance(runs, Stack) else (runs,)
     checked = tuple(table.checked(law) for table in tables)
     for table in checked:
-        _check_space(table, space)
+        check_space(table, space)
     longest = max(len(table) for table in checked)
     if starts is None:
         starts = 128 if coordinates(law).size <= 6 else 512
@@ -223,11 +223,11 @@ def fit(
         fits = []
         for table, ends in zip(checked, search(problem, solver, starts, key), strict=True):
             alone = build(law, (table,), objective, space, precision)
-            fits.append(_report(alone, table, objective, ends, solver))
+            fits.append(report(alone, table, objective, ends, solver))
     return tuple(fits) if isinstance(runs, Stack) else fits[0]
 
 
-def _report(
+def report(
     problem: Problem, runs: Runs, objective: Objective, solution: Solution, solver: Newton
 ) -> Fit:
     """From the ends of all starts to the record a user sees."""
@@ -331,7 +331,7 @@ def _check_settings(objective: Any, solver: Any) -> None:
             raise InputError(f"{objective.label}: {name} must lie {span}; got {value}.")
 
 
-def _check_space(runs: Runs, space: str) -> None:
+def check_space(runs: Runs, space: str) -> None:
     low = space in ("log", "logit") and (runs.target <= 0)
     bad = low | (runs.target >= 1) if space == "logit" else low
     if np.any(bad):

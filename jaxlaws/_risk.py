@@ -11,13 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from jaxlaws._coordinates import Coordinates, Frame, coordinates
 from jaxlaws._law import Law
 from jaxlaws._objective import Objective, to_space
 from jaxlaws._powers import scalar_in_logs
 from jaxlaws._runs import Runs
-from jaxlaws._solver import Newton, Solution, Tasks, solve
+from jaxlaws._solver import Newton, Solution, Tasks, solve_on
 
 ROWS = 2048  # resamples per compiled call where the runs are few; fits the cache of a core
 SCHEDULES = 4  # lanes of a law whose every run holds a whole schedule: 64 would take 26 GB
@@ -187,61 +189,85 @@ def minimise(
     bounds = problem.layout.bounds(problem.dtype)
     widen = np.broadcast_to(np.asarray(widen, float), (total,))
     risk = objective_of(problem.law, problem.space)
+    mesh = _mesh()
+    apart, everywhere = (NamedSharding(mesh, spec) for spec in (P("task"), P()))
 
-    def one(begin: int) -> tuple[slice, Solution]:
-        part = slice(begin, min(begin + block, total))
-        count = part.stop - part.start
-        unique, index = np.unique(rows[part], return_inverse=True)
+    def pack(begin: int) -> tuple[Tasks, np.ndarray, Row]:
+        """The tasks of one block, how many count, and their resamples."""
+        part = slice(begin, max(begin + 1, min(begin + block, total)))
+        mine = np.arange(part.start, part.stop) % total  # a device without work repeats the first
+        unique, index = np.unique(rows[mine], return_inverse=True)
         full = partial(grow, length=block)
         weight, target, data = table(full(unique))
         if target is None:
             target = problem.target[data]
         sides = [
-            np.broadcast_to(side, (count, p)) if own is None else own[part]
+            np.broadcast_to(side, (len(mine), p)) if own is None else own[mine]
             for side, own in zip(bounds, (lower, upper), strict=True)
         ]
         tasks = Tasks(
-            start=jnp.asarray(full(np.clip(starts[part], *sides)), number),
-            row=jnp.asarray(full(index), jnp.int32),
-            widen=jnp.asarray(full(widen[part]), number),
-            lower=jnp.asarray(full(sides[0]), number),
-            upper=jnp.asarray(full(sides[1]), number),
+            start=full(np.clip(starts[mine], *sides)).astype(number),
+            row=full(index).astype(np.int32),
+            widen=full(widen[mine]).astype(number),
+            lower=full(sides[0]).astype(number),
+            upper=full(sides[1]).astype(number),
         )
+        count = np.array([max(0, min(block, total - begin))], np.int32)
         resamples = Row(
-            weight=jnp.asarray(weight, number),
-            target=jnp.asarray(target, number),
-            data=jnp.asarray(data, jnp.int32),
+            weight=np.asarray(weight, number),
+            target=np.asarray(target, number),
+            data=np.asarray(data, np.int32),
         )
-        found = solve(
-            risk,
-            tasks,
-            jnp.asarray(count, jnp.int32),
-            problem.shared,
-            resamples,
-            lanes=lanes,
-            max_steps=solver.max_steps,
-        )
-        return part, jax.tree.map(lambda leaf: np.asarray(leaf)[:count], found)
+        return tasks, count, resamples
 
-    begins = range(0, total, block)
+    def one(begin: int) -> Solution:
+        packed = [pack(begin + i * block) for i in range(mesh.size)]
+        together = jax.tree.map(lambda *leaves: np.concatenate(leaves), *packed)
+        tasks, count, resamples = jax.device_put(together, apart)
+        with jax.transfer_guard("disallow"):
+            found = solve_on(
+                mesh,
+                risk,
+                tasks,
+                count,
+                shared,
+                resamples,
+                lanes=lanes,
+                max_steps=solver.max_steps,
+            )
+        # Only the last device that has work has less than a block of it.
+        most = min(mesh.size * block, total - begin)
+        return jax.tree.map(lambda leaf: leaf[:most], jax.device_get(found))
+
+    begins = range(0, total, mesh.size * block)
     out: list[Any] = [None] * len(begins)
     done = 0
     # XLA uses one core well for small programs; blocks on threads use the others.
-    with jax.enable_x64(problem.dtype == "float64"), ThreadPoolExecutor(_workers()) as pool:
+    with (
+        jax.enable_x64(problem.dtype == "float64"),
+        ThreadPoolExecutor(_workers() if mesh.size == 1 else 1) as pool,
+    ):
+        shared = jax.device_put(problem.shared, everywhere)
         inside = partial(_with_precision, problem.dtype, one)
         first = pool.submit(inside, begins[0])
         first.result() if len(begins) > 1 else None  # compile once, before the others ask
         jobs = [first, *(pool.submit(inside, b) for b in begins[1:])]
         try:
             for i, job in enumerate(jobs):
-                part, out[i] = job.result()
-                done += part.stop - part.start
+                out[i] = job.result()
+                done += len(out[i].value)
                 if progress:
                     progress(done, total)
         except BaseException:  # Ctrl-C must not wait for the whole queue
             pool.shutdown(cancel_futures=True)
             raise
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *out)
+
+
+def _mesh() -> Mesh:
+    """The devices that share the tasks: all of this process, or the one that was asked for."""
+    chosen = jax.config.jax_default_device
+    return Mesh(np.array([chosen] if chosen else jax.local_devices()), ("task",))
 
 
 def _with_precision(dtype: str, fn: Callable[..., Any], *args: Any) -> Any:
