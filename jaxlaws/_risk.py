@@ -79,7 +79,12 @@ class Problem:
 
 
 def residuals(
-    law: Law, space: str, params: Mapping[str, Array], inputs: Any, target: Array
+    law: Law,
+    space: str,
+    params: Mapping[str, Array],
+    inputs: Any,
+    target: Array,
+    logs: Mapping[str, Array] | None = None,
 ) -> Array:
     """Predicted minus measured, in the space of residuals.
 
@@ -89,12 +94,14 @@ def residuals(
         params: Name -> value of one parameter set.
         inputs: Name -> (n,) or (n, k).
         target: (n,) measured values, already in that space.
+        logs: Logarithms of inputs, where they are known.
 
     Returns:
         (n,) residuals.
     """
     scalar = scalar_in_logs(law)
-    return to_space(jax.vmap(lambda one: scalar({**one, **params}))(inputs), space) - target
+    each = jax.vmap(lambda one, logs: scalar({**one, **params}, logs))
+    return to_space(each(inputs, logs or {}), space) - target
 
 
 @lru_cache(maxsize=512)
@@ -104,14 +111,17 @@ def objective_of(law: Law, space: str) -> Callable[..., Array]:
     There is one object per (law, space), so that jit finds its compiled code again.
     """
     layout = coordinates(law)
+    positive = [name for name, v in law.inputs.items() if v.support.name == "positive"]
 
     def risk(z: Array, widen: Array, shared: Shared, row: Row) -> Array:
         single = shared.scale.shape[0] == 1  # then nothing is gathered, and lanes share the inputs
         pick = (lambda leaf: leaf[0]) if single else (lambda leaf: leaf[row.data])
         frame = jax.tree.map(pick, shared.frame)
         inputs = jax.tree.map(pick, shared.inputs)
+        # Taken of all tables before one is picked: then they leave the loop over steps.
+        logs = {} if single else {name: pick(jnp.log(shared.inputs[name])) for name in positive}
         params = layout.to_params(z, frame)
-        r = residuals(law, space, params, inputs, row.target)
+        r = residuals(law, space, params, inputs, row.target, logs)
         # Padding and runs left out of a resample must not spoil a lane with 0 * inf.
         r = jnp.where(row.weight > 0, r, 0.0)
         scores = shared.objective.score(r, widen)

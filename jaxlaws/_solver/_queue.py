@@ -153,9 +153,7 @@ def solve_on(
     own = P("task")
 
     def each(tasks: Tasks, count: Array, shared: Any, table: Any) -> Solution:
-        return solve(
-            objective, tasks, count[0], shared, table, lanes=lanes, max_steps=max_steps
-        )
+        return solve(objective, tasks, count[0], shared, table, lanes=lanes, max_steps=max_steps)
 
     spread = jax.shard_map(
         each, mesh=mesh, in_specs=(own, own, P(), own), out_specs=own, check_vma=False

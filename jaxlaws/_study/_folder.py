@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from jaxlaws._archive import sha256, versions
 from jaxlaws._errors import InputError
 from jaxlaws._study._settings import Settings
@@ -73,6 +75,27 @@ class Folder:
                 seen.add(match[1])
         return out
 
+    def read(self, question: str | None = None, draws: bool = False) -> pd.DataFrame:
+        """The result files as one table.
+
+        Args:
+            question: "fit", "parameter", "prediction" or "extrapolation"; None for all.
+            draws: Whether to read the draws, too.
+
+        Raises:
+            InputError: There are none.
+        """
+        import pyarrow.dataset as ds
+
+        files = [str(file) for _, file in sorted(self.done().items())]
+        if not files:
+            raise InputError(f"{self.path} holds no results yet.")
+        source = ds.dataset(files)
+        columns = [name for name in source.schema.names if draws or name != "draws"]
+        chosen = None if question is None else ds.field("question") == question
+        frame: pd.DataFrame = source.to_table(columns=columns, filter=chosen).to_pandas()
+        return frame
+
     def put(self, index: int, table: Any) -> None:
         """Write the rows of a block: beside its place, to the disk, then renamed."""
         import pyarrow as pa
@@ -82,7 +105,7 @@ class Folder:
         pq.write_table(table, sink, compression="zstd")
         data = sink.getvalue().to_pybytes()
         name = f"{index:05d}-{sha256(data)[:DIGITS]}.parquet"
-        self._write(self.cells / name, data)
+        self.write(self.cells / name, data)
 
     def write_manifest(self, settings: Settings) -> dict[str, Any]:
         """Write what the study is; the same settings always make the same one."""
@@ -102,7 +125,7 @@ class Folder:
         }
         text = json.dumps(manifest, default=dict)  # as it will be read again
         manifest = json.loads(text) | {"sha256": sha256(text.encode())}
-        self._write(self.path / "manifest.json", json.dumps(manifest, indent=1).encode())
+        self.write(self.path / "manifest.json", json.dumps(manifest, indent=1).encode())
         return manifest
 
     def manifest(self) -> dict[str, Any] | None:
@@ -129,7 +152,8 @@ class Folder:
             return None
         return dict(manifest)
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def write(self, path: Path, data: bytes) -> None:
+        """Write a file whole: beside its place, to the disk, then renamed."""
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

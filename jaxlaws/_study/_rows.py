@@ -17,9 +17,7 @@ POINTS = 64  # points predicted in one compiled call
 ENTRIES = 2**22  # points x draws of such a call at most
 OK, OPEN, LOST, FAILED = "ok", "no interval", "not converged", "failed"
 
-TEXTS = (
-    "cell data law objective resample holdout question name at unit status note".split()
-)
+TEXTS = "cell data law objective resample holdout question name at unit status note".split()
 NUMBERS = "estimate se low high law_low law_high measured error".split()
 
 

@@ -15,6 +15,7 @@ from jaxlaws._objective import Huber, Objective
 from jaxlaws._resample import Pairs, Resampler
 from jaxlaws._runs import Runs
 from jaxlaws._study._folder import Folder, check_place, prepare
+from jaxlaws._study._report import summaries, write_report
 from jaxlaws._study._rows import FAILED, to_table
 from jaxlaws._study._settings import Block, Settings, as_tuple
 from jaxlaws._study._solve import answers, on_host
@@ -40,10 +41,12 @@ class Study:
 
     Attributes:
         folder: Where its files are.
+        prob: Probability of its intervals.
         said: What was found wrong with the folder and mended.
     """
 
     folder: Path
+    prob: float
     said: tuple[str, ...] = ()
 
     def frame(self, question: str | None = None, draws: bool = False) -> pd.DataFrame:
@@ -53,7 +56,11 @@ class Study:
             question: "fit", "parameter", "prediction" or "extrapolation"; None for all.
             draws: Whether to read the draws, too.
         """
-        return read(self.folder, question, draws)
+        return Folder(self.folder).read(question, draws)
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """What the report says: cells, failures, extrapolation, parameters, predictions."""
+        return summaries(self.frame(), self.prob)
 
     def failures(self) -> pd.DataFrame:
         """The cells that have no answer, with the reason."""
@@ -157,8 +164,6 @@ def run(
     Under `jax.distributed` every process takes its share of the blocks; the first one keeps the
     folder.
     """
-    from jaxlaws._study._report import write_report
-
     _check_libraries(ray)
     check_place(path)
     folder = Folder(path)
@@ -183,7 +188,7 @@ def run(
         if rank == 0:
             write_report(settings, folder)
         _wait(count, "reported")
-    return Study(path, tuple(said))
+    return Study(path, settings.prob, tuple(said))
 
 
 def work(settings: Settings, folder: Folder, block: Block, tell: Callable[[float], None]) -> None:
@@ -191,20 +196,6 @@ def work(settings: Settings, folder: Folder, block: Block, tell: Callable[[float
     with on_host():
         table = to_table(settings, block, answers(settings, block, tell))
     folder.put(block.index, table)
-
-
-def read(path: Path, question: str | None = None, draws: bool = False) -> pd.DataFrame:
-    """The result files of a folder as one table."""
-    import pyarrow.dataset as ds
-
-    files = [str(file) for _, file in sorted(Folder(path).done().items())]
-    if not files:
-        raise InputError(f"{path} holds no results yet.")
-    source = ds.dataset(files)
-    columns = [name for name in source.schema.names if draws or name != "draws"]
-    chosen = None if question is None else ds.field("question") == question
-    frame: pd.DataFrame = source.to_table(columns=columns, filter=chosen).to_pandas()
-    return frame
 
 
 def usual_precision() -> str:

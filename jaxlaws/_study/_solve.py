@@ -119,9 +119,7 @@ def _prepare(settings: Settings, block: Block, pair: tuple[int, int], space: str
     return _Table(pair, train.padded(block.length), padded, tuple(said))
 
 
-def _failed(
-    settings: Settings, block: Block, pair: tuple[int, int], reason: str
-) -> list[Answer]:
+def _failed(settings: Settings, block: Block, pair: tuple[int, int], reason: str) -> list[Answer]:
     nothing = np.zeros(len(settings.data[pair[0]]), bool)
     cells = (
         Cell(pair[0], block.law, block.objective, i, pair[1])
@@ -142,9 +140,7 @@ def _padded(problem: Problem, width: int) -> Problem:
     return replace(problem, shared=shared._replace(**fields))
 
 
-def _search(
-    settings: Settings, problem: Problem, tables: tuple[Runs, ...]
-) -> Sequence[Solution]:
+def _search(settings: Settings, problem: Problem, tables: tuple[Runs, ...]) -> Sequence[Solution]:
     """For each table the ends of all starts, lowest first."""
     key, starts = jax.random.key(settings.seed), settings.starts
     if starts is None:
