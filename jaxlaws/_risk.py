@@ -212,23 +212,17 @@ def minimise(
         if target is None:
             target = problem.target[data]
         sides = [
-            np.broadcast_to(side, (len(mine), p)) if own is None else own[mine]
-            for side, own in zip(bounds, (lower, upper), strict=True)
+            np.broadcast_to(side, (len(mine), p)) if given is None else given[mine]
+            for side, given in zip(bounds, (lower, upper), strict=True)
         ]
-        tasks = Tasks(
-            start=full(np.clip(starts[mine], *sides)).astype(number),
-            row=full(index).astype(np.int32),
-            widen=full(widen[mine]).astype(number),
-            lower=full(sides[0]).astype(number),
-            upper=full(sides[1]).astype(number),
-        )
+        parts: Any = (np.clip(starts[mine], *sides), index, widen[mine], *sides)
+        kinds: Any = (number, np.int32, number, number, number)
+        leaves: Any = (full(v).astype(kind) for v, kind in zip(parts, kinds, strict=True))
         count = np.array([max(0, min(block, total - begin))], np.int32)
-        resamples = Row(
-            weight=np.asarray(weight, number),
-            target=np.asarray(target, number),
-            data=np.asarray(data, np.int32),
-        )
-        return tasks, count, resamples
+        found: Any = (weight, target, data)
+        kinds = (number, number, np.int32)
+        own: Any = (np.asarray(v, kind) for v, kind in zip(found, kinds, strict=True))
+        return Tasks(*leaves), count, Row(*own)
 
     def one(begin: int) -> Solution:
         packed = [pack(begin + i * block) for i in range(mesh.size)]

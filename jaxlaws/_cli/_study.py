@@ -109,7 +109,10 @@ def _finished(found: Study) -> Report:
     report = Report()
     report.say(*(f"note: {line}" for line in found.said))
     table = found.frame()
-    _say_tables(report, summaries(table, found.prob))
+    tables = summaries(table, found.prob)
+    if len(tables.get("parameters", ())) > SHOWN:
+        tables.pop("parameters")  # they stand in the report
+    _say_tables(report, tables)
     fits = table[table["question"] == "fit"]
     report.trusted = bool((fits["status"] == "ok").any())
     report.say("", f"{len(fits)} cells in {found.folder}; the report is {found.folder}/report.md")

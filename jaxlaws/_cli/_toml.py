@@ -24,6 +24,7 @@ KEYS = (
     "data laws objectives resample holdout predict draws starts seed prob precision space".split()
 )
 ENTRY = "table name inputs target group weight where each".split()
+DEFAULTS: dict[str, Any] = dict(draws=1000, starts=None, seed=0, prob=0.9, space=None)
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,9 @@ def read_study(path: Path) -> Settings:
     if not isinstance(entries, list) or not all(isinstance(e, Mapping) for e in entries):
         raise file.refuse("data is a list of tables: write [[data]] above each.", "data")
     data = [runs for i, e in enumerate(entries) for runs in _data(file, i, e, laws)]
-    plain = {k: asked[k] for k in ("draws", "starts", "seed", "prob", "space") if k in asked}
+    plain: dict[str, Any] = {
+        k: asked[k] for k in ("draws", "starts", "seed", "prob", "space") if k in asked
+    }
     for key, value in plain.items():
         kind = {"prob": float, "space": str}.get(key, int)
         if not isinstance(value, kind) or isinstance(value, bool):
@@ -108,7 +111,7 @@ def read_study(path: Path) -> Settings:
             holdouts=tuple(_words(file, asked, "holdout", ["none"])),
             points=tuple(_points(file, asked)),
             precision=asked.get("precision") or usual_precision(),
-            **dict(draws=1000, starts=None, seed=0, prob=0.9, space=None) | plain,
+            **DEFAULTS | plain,
         )
 
 
@@ -127,7 +130,7 @@ def _words(
 def _objectives(file: _File, asked: Mapping[str, Any]) -> Iterator[Any]:
     given = asked.get("objectives", ["huber"])
     for entry in given if isinstance(given, list) else [given]:
-        values = {"name": entry} if isinstance(entry, str) else dict(entry)
+        values: dict[str, Any] = {"name": entry} if isinstance(entry, str) else dict(entry)
         name = str(values.pop("name", ""))
         if name not in OBJECTIVES:
             raise file.refuse(f"there is no objective {name!r}{nearest(name, OBJECTIVES)}", name)

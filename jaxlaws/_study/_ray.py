@@ -48,7 +48,7 @@ def _work(plan: bytes, path: str, index: int) -> None:
 @lru_cache(maxsize=2)
 def _unpacked(plan: bytes) -> tuple[Settings, list[Block]]:
     """One Law per worker and study, so that compiled code is found again."""
-    import cloudpickle
+    from ray import cloudpickle
 
     settings = cloudpickle.loads(plan)
     return settings, settings.blocks()

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CHOICES = ["law", "objective", "resample", "holdout"]
-WHOLE = ("tables", "wins", "runs")  # columns that count
 
 
 def summaries(table: pd.DataFrame, prob: float) -> dict[str, pd.DataFrame]:
@@ -86,13 +85,13 @@ def _spread(rows: pd.DataFrame) -> pd.DataFrame:
     found = pd.DataFrame(
         {
             "tables": by["estimate"].count(),
-            "median": by["estimate"].median(),
-            "low": by["estimate"].quantile(0.05),
-            "high": by["estimate"].quantile(0.95),
-            "interval": by.apply(lambda g: (g["high"] - g["low"]).median()),
+            **{name: by[name].median() for name in ("estimate", "low", "high")},
+            "from_5": by["estimate"].quantile(0.05),
+            "to_95": by["estimate"].quantile(0.95),
         }
     ).reset_index()
-    return found.drop(columns=[k for k in ("at",) if not found[k].any()])
+    unused = ["at"] * (not found["at"].any()) + ["from_5", "to_95"] * (found["tables"].max() < 2)
+    return found.drop(columns=unused)
 
 
 def write_report(settings: Settings, folder: Folder) -> None:
@@ -115,6 +114,10 @@ def write_report(settings: Settings, folder: Folder) -> None:
     folder.write(folder.path / "report.md", ("\n".join(lines) + "\n").encode())
 
 
+SPREAD = (
+    "Medians over tables of the estimate and of the ends of its interval; between from_5 and to_95 "
+    "lie the estimates of 90 % of the tables."
+)
 MEANINGS = {
     "cells": "How the cells of each law ended.",
     "failures": "Why cells have no numbers or no intervals, how many, and the first table.",
@@ -124,8 +127,8 @@ MEANINGS = {
         "share of the held-out runs inside the interval of a new run, mean over tables with its "
         "standard error."
     ),
-    "parameters": "Over tables: median, 5 % and 95 % points of the estimates; median interval.",
-    "predictions": "Over tables: median, 5 % and 95 % points of the estimates; median interval.",
+    "parameters": SPREAD,
+    "predictions": SPREAD,
 }
 
 

@@ -26,8 +26,8 @@ def rows(settings: Settings, answer: Answer) -> list[dict[str, Any]]:
     about = {"cell": settings.identity(answer.cell)[:16], **settings.names(answer.cell)}
     draws = answer.draws
     if draws is None or draws.fit is None:
-        first = dict(question="fit", name="objective", status=FAILED, note=answer.reason)
-        return [{**about, **first}]
+        lost = dict(question="fit", name="objective", status=FAILED, note=answer.reason)
+        return [{**about, **lost}]
     fit = draws.fit
     frame = draws.frame(settings.prob)
     reason = frame.attrs["withheld"]
@@ -35,7 +35,7 @@ def rows(settings: Settings, answer: Answer) -> list[dict[str, Any]]:
     said = (*answer.notes, *fit.notes(), reason, frame.attrs["loose"], draws.restless())
     about |= {"status": status}
     note = " ".join(dict.fromkeys(filter(None, said)))
-    first = dict(question="fit", name="objective", estimate=fit.value, note=note)
+    first: dict[str, Any] = dict(question="fit", name="objective", estimate=fit.value, note=note)
     return [
         {**about, **row}
         for row in (
@@ -100,8 +100,9 @@ def _at(draws: Draws, inputs: Mapping[str, np.ndarray], prob: float) -> list[dic
     law = draws.law
     for begin in range(0, total, size):
         part = np.minimum(np.arange(begin, begin + size), total - 1)
+        here: dict[str, Any] = {name: values[part] for name, values in inputs.items()}
         try:
-            found = predict(draws, **{name: values[part] for name, values in inputs.items()})
+            found = predict(draws, **here)
         except InputError as refusal:  # a point outside the law's support
             return [dict(name=law.target.name, note=str(refusal), low=np.nan, high=np.nan)] * total
         frame = found.frame(prob).iloc[: total - begin]

@@ -21,7 +21,7 @@ from jaxlaws._resample import Jackknife, Resampler
 from jaxlaws._runs import Runs
 
 TOGETHER = 2**14  # refits that are in work at one time, where the cells are small
-MOST = 64  # tables in one compiled call
+MOST = 32  # tables in one compiled call
 SHORTEST = 16  # runs of the smallest bucket
 PRECISIONS = ("float64", "float32")
 

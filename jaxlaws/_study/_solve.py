@@ -153,7 +153,7 @@ def _search(settings: Settings, problem: Problem, tables: tuple[Runs, ...]) -> S
     ids = np.repeat(np.arange(len(tables)), [len(ends.value) for ends in rough])
     z = np.concatenate([ends.z for ends in rough])
     exact = minimise(
-        problem, Newton(), z.astype(float), ids, lambda g: (problem.weight[g], None, g)
+        problem, Newton(), np.asarray(z, float), ids, lambda g: (problem.weight[g], None, g)
     )
     return [
         lowest_first(jax.tree.map(lambda leaf, g=g: leaf[ids == g], exact))
@@ -195,9 +195,8 @@ def _resampled(
         ids = np.arange(part * size, (part + 1) * size)
         with on_host():
             weight, target = resampler.draw(keys[which], ids, samples[which])
-        if target is None:
-            target = np.broadcast_to(samples[which].target, (size, n))
-        return np.asarray(weight), np.asarray(target)
+        measured = samples[which].target if target is None else target
+        return np.asarray(weight), np.broadcast_to(np.asarray(measured), (size, n))
 
     def table(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         which, inside = np.divmod(ids, draws)
@@ -254,7 +253,7 @@ def _refits(
     with on_devices():
         rough, lowered = refit(_rounded(problem, tables), Newton(), minima, data, table)
     ids = np.arange(len(data))
-    return minimise(problem, Newton(), rough.z.astype(float), ids, table), lowered
+    return minimise(problem, Newton(), np.asarray(rough.z, float), ids, table), lowered
 
 
 def _nothing(fit: Fit) -> Draws:
