@@ -90,8 +90,9 @@ def _spread(rows: pd.DataFrame) -> pd.DataFrame:
             "to_95": by["estimate"].quantile(0.95),
         }
     ).reset_index()
-    unused = ["at"] * (not found["at"].any()) + ["from_5", "to_95"] * (found["tables"].max() < 2)
-    return found.drop(columns=unused)
+    if not found["at"].any():
+        found = found.drop(columns="at")
+    return found.drop(columns=["from_5", "to_95"]) if found["tables"].max() < 2 else found
 
 
 def write_report(settings: Settings, folder: Folder) -> None:
