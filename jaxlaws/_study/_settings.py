@@ -223,9 +223,9 @@ def held_out(runs: Runs, rule: str) -> np.ndarray:
 
     Args:
         runs: The runs.
-        rule: "none"; "largest 0.2", the fifth of the runs with the most compute C, or with the
-            largest product of their positive inputs where C is not known (runs of one size stay
-            together); or a query over inputs and target, e.g. "N > 1e10".
+        rule: "none"; "largest 0.2", about a fifth of the runs: those with the most compute C, or
+            the largest N D where C is not known, or the largest product of their positive inputs
+            (runs of one size stay together); or a query over inputs and target, "N > 1e10".
 
     Raises:
         InputError: The rule cannot be read, or holds out nothing or everything.
@@ -263,8 +263,11 @@ def _largest(runs: Runs, live: np.ndarray, share: float) -> np.ndarray:
     if not (chosen or flat):
         raise InputError(f"{runs.name}: no input says how large a run is; hold runs out by query.")
     size = np.prod(chosen or list(flat.values()), axis=0)
-    cut = np.quantile(size[live], 1 - share)
-    held: np.ndarray = size >= cut if np.mean(size[live] >= cut) <= 0.5 else size > cut
+    cuts = np.unique(size[live])[1:]  # runs of one size stay together
+    if not len(cuts):
+        raise InputError(f"{runs.name}: all runs are of one size; hold runs out by query.")
+    shares = np.mean(size[live][None, :] >= cuts[:, None], axis=1)
+    held: np.ndarray = size >= cuts[np.argmin(np.abs(shares - share))]
     return held
 
 
