@@ -9,7 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxlaws._risk import Problem, Row, grow, minimise, objective_of
+from jaxlaws._coordinates import coordinates
+from jaxlaws._law import Law
+from jaxlaws._risk import Problem, Shared, grow, minimise, residuals
 from jaxlaws._search import AGREE, MOST, take_lower, widening
 from jaxlaws._solver import CONVERGED, Newton, Solution
 
@@ -127,7 +129,7 @@ def _promising(
     where: np.ndarray,
     table: Callable[[np.ndarray], tuple[Any, Any, Any]],
 ) -> np.ndarray:
-    """For each refit the member (p,) of the pool (k, p) with the lowest risk on its resample."""
+    """For each refit of one data set the member (p,) of the pool (k, p) of the lowest risk."""
     found = []
     dtype = np.dtype(problem.dtype)
     with jax.enable_x64(problem.dtype == "float64"):
@@ -136,25 +138,38 @@ def _promising(
             weight, target, data = table(grow(part, BLOCK))
             if target is None:
                 target = problem.target[data]
-            row = Row(
-                jnp.asarray(weight, dtype),
-                jnp.asarray(target, dtype),
-                jnp.asarray(data, jnp.int32),
-            )
             values = _risks(
-                objective_of(problem.law, problem.space),
+                problem.law,
+                problem.space,
                 jnp.asarray(pool, dtype),
                 problem.shared,
-                row,
+                jnp.asarray(weight, dtype),
+                jnp.asarray(target, dtype),
+                jnp.asarray(data[0], jnp.int32),
             )
             values = np.nan_to_num(np.asarray(values)[: len(part)], nan=np.inf)
             found.append(pool[values.argmin(axis=1)])
     return np.concatenate(found)
 
 
-@partial(jax.jit, static_argnames="risk")
-def _risks(risk: Callable[..., Array], pool: Array, shared: Any, rows: Row) -> Array:
-    """(r, k) risk of every member of the pool (k, p) on every resample."""
-    one = jnp.ones((), pool.dtype)
-    each = jax.vmap(lambda z, row: risk(z, one, shared, row), in_axes=(0, None))
-    return jax.lax.map(lambda row: each(pool, row), rows)
+@partial(jax.jit, static_argnames=("law", "space"))
+def _risks(
+    law: Law, space: str, pool: Array, shared: Shared, weight: Array, target: Array, data: Array
+) -> Array:
+    """(r, k) risk of every member of the pool (k, p) on every resample of one data set.
+
+    Resamples differ in weights and targets alone, so that the law is asked once per member.
+    """
+    layout = coordinates(law)
+    frame, inputs = jax.tree.map(lambda leaf: leaf[data], (shared.frame, shared.inputs))
+    nothing = jnp.zeros(target.shape[1], pool.dtype)
+    fitted = jax.vmap(lambda z: residuals(law, space, layout.to_params(z, frame), inputs, nothing))(
+        pool
+    )
+
+    def one(row: tuple[Array, Array]) -> Array:
+        weight, target = row
+        r = jnp.where(weight[None, :] > 0, fitted - target[None, :], 0.0)
+        return jnp.sum(weight[None, :] * shared.objective.score(r), axis=1)
+
+    return jax.lax.map(one, (weight, target))
