@@ -142,9 +142,8 @@ def test_a_cells_key_is_its_own() -> None:
     assert more.identity(more.cells()[0]) != one.identity(one.cells()[0])
 
 
-def test_tables_are_padded_by_at_most_a_half() -> None:
-    for n in range(1, 3000):
-        assert n <= bucket(n) <= max(16, 1.5 * n)
+def test_tables_are_padded_to_a_few_lengths() -> None:
+    assert [bucket(n) for n in (1, 16, 17, 32, 33, 1000)] == [16, 16, 32, 32, 64, 1024]
 
 
 def test_a_cell_that_fails_is_a_row_with_its_reason(tmp_path: Path) -> None:

@@ -211,11 +211,8 @@ def label_of(value: Any) -> str:
 
 
 def bucket(length: int) -> int:
-    """The padded length of a table: 16, 24, 32, 48, 64, 96, ...: at most half as much again."""
-    size = SHORTEST
-    while size < length:
-        size = size * 3 // 2 if size & (size - 1) == 0 else size * 4 // 3
-    return size
+    """The padded length of a table: 16, 32, 64, ...; a compiled program costs more than padding."""
+    return max(SHORTEST, 1 << (length - 1).bit_length())
 
 
 def held_out(runs: Runs, rule: str) -> np.ndarray:
