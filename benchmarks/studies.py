@@ -170,7 +170,7 @@ def kills(options: argparse.Namespace) -> None:
     rng = np.random.default_rng(options.seed)
     lists = dict(laws=["chinchilla", "kaplan_nd"], objectives=["huber", "squared"])
     with scratch() as place:
-        file = make(place, 50, (16, 40), options.draws, 8, **lists)
+        file = make(place, 50, (12, 30), 10, 4, **lists)
         began = time.perf_counter()
         finish(command(file, "--out", place / "whole"))
         whole = time.perf_counter() - began
