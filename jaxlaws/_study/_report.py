@@ -1,6 +1,7 @@
 """The report of a study: a table per question, and figures."""
 
-from typing import TYPE_CHECKING, Any
+import io
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,6 @@ from jaxlaws._errors import InputError
 from jaxlaws._study._folder import Folder
 from jaxlaws._study._rows import FAILED, OK
 from jaxlaws._study._settings import Settings
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 CHOICES = ["law", "objective", "resample", "holdout"]
 
@@ -145,55 +143,20 @@ def _cell(value: Any) -> str:
     return str(value).replace("|", "/")
 
 
-def _figures(table: pd.DataFrame, prob: float) -> "dict[str, Figure]":
+def _figures(table: pd.DataFrame, prob: float) -> dict[str, Any]:
     if not (table["question"] == "extrapolation").any():
         return {}
-    from jaxlaws.plot import _style as style
+    from jaxlaws.plot import _study as draw
 
     try:
-        style.mpl()
+        draw.style.mpl()
     except InputError:
         return {}
-    return {"extrapolation": _error_figure(table), "coverage": _coverage_figure(table, prob)}
-
-
-def _error_figure(table: pd.DataFrame) -> "Figure":
-    from jaxlaws.plot import _style as style
-
     each = errors(table)
-    laws = each.groupby("law")["rmsle"].median().sort_values(ascending=False).index
-    figure = style.figure(6.4, 1.4 + 0.35 * len(laws))
-    ax = style.bare(figure.add_subplot())
-    for y, law in enumerate(laws):
-        values = each.loc[each["law"] == law, "rmsle"]
-        ax.scatter(values, np.full(len(values), y), s=14, color=style.BLUE, alpha=0.5, linewidths=0)
-        ax.scatter([values.median()], [y], s=90, marker="|", color=style.ORANGE, linewidths=2)
-    ax.set_yticks(range(len(laws)), laws)
-    style.scale(ax.xaxis, each["rmsle"], name="error on held-out runs")
-    style.head(ax, "Extrapolation", "root mean square, one dot per cell; the mark is the median")
-    return figure
+    return {"extrapolation": draw.errors(each), "coverage": draw.coverage(each, prob)}
 
 
-def _coverage_figure(table: pd.DataFrame, prob: float) -> "Figure":
-    from jaxlaws.plot import _style as style
-
-    each = errors(table)
-    found = each.groupby("law")["covered"].agg(["mean", "sem"]).sort_values("mean")
-    figure = style.figure(6.4, 1.4 + 0.35 * len(found))
-    ax = style.bare(figure.add_subplot())
-    spread = 2 * found["sem"].fillna(0.0)
-    places = range(len(found))
-    ax.errorbar(found["mean"], places, xerr=spread, fmt="o", color=style.BLUE, markersize=5)
-    ax.axvline(prob, color=style.ORANGE, linewidth=1.2)
-    ax.set_yticks(places, found.index)
-    style.scale(ax.xaxis, [0.0, 1.0], name="share of held-out runs inside the interval", log=False)
-    style.head(ax, "Coverage", f"mean over tables, two standard errors; asked for {prob:.0%}")
-    return figure
-
-
-def _png(figure: "Figure") -> bytes:
-    import io
-
+def _png(figure: Any) -> bytes:
     sink = io.BytesIO()
     figure.savefig(sink, format="png")
     return sink.getvalue()

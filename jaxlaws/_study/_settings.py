@@ -130,18 +130,19 @@ class Settings:
 
     def identity(self, cell: Cell) -> str:
         """A cell's fingerprint: of its own table, law and settings, and of no other cell's."""
-        return _digest(
-            {
-                "data": self._data[cell.data],
-                "law": self._laws[cell.law],
-                **{k: v for k, v in self.names(cell).items() if k not in ("data", "law")},
-                **self._numbers,
-            }
-        )
+        return _digest({**self._question(cell), **self._numbers})
 
     def key(self, cell: Cell) -> Array:
-        """The key of a cell's resamples: it depends on the seed and on the cell alone."""
-        return jax.random.fold_in(jax.random.key(self.seed), int(self.identity(cell)[:8], 16))
+        """The key of a cell's resamples: it depends on the seed and on the cell's question alone.
+
+        Resample i is then the same whatever the number of draws, the precision or the points.
+        """
+        number = int(_digest(self._question(cell))[:8], 16)
+        return jax.random.fold_in(jax.random.key(self.seed), number)
+
+    def _question(self, cell: Cell) -> dict[str, Any]:
+        chosen = {"data": self._data[cell.data], "law": self._laws[cell.law]}
+        return self.names(cell) | chosen
 
     def blocks(self) -> list[Block]:
         """The blocks, a function of the settings alone, so that every run makes the same ones."""
