@@ -3,11 +3,13 @@
 import dataclasses
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,8 @@ import pytest
 import jaxlaws as jl
 from benchmarks import studies
 from jaxlaws._archive import sha256
-from jaxlaws._cli._toml import read_study
+from jaxlaws._cli._toml import ENTRY, read_study
+from jaxlaws._cli._toml import KEYS as KEYS_OF_FILE
 from jaxlaws._errors import InputError
 from jaxlaws._law import law
 from jaxlaws._study import Folder, Settings, run
@@ -527,6 +530,16 @@ def test_a_file_names_its_cells(place: Path) -> None:
     }
     assert len(asked.cells()) == 32
     assert dict(asked.points[0]) == {"N": 70e9, "D": 1.4e12}
+
+
+def test_the_readmes_file_runs_and_the_page_names_every_key(place: Path) -> None:
+    readme = (studies.ROOT / "README.md").read_text()
+    (text,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    assert len(read_study(written(place, text)).cells()) == 2
+    page = (studies.ROOT / "docs" / "studies.md").read_text()
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert set(tomllib.loads(text)) == set(KEYS_OF_FILE)
+    assert set().union(*tomllib.loads(text)["data"]) == set(ENTRY)
 
 
 MISTAKES = {
