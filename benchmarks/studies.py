@@ -183,6 +183,7 @@ def kills(options: argparse.Namespace) -> None:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
                 killed += 1
+                print(f"kill {killed}: {len(contents(out))} blocks", flush=True)
             process.wait()
             parts += len(list(out.glob("**/.*.part")))
             half += not set(contents(out)) <= set(contents(place / "whole"))
@@ -262,9 +263,7 @@ def processes(options: argparse.Namespace) -> None:
         while len(contents(place / "killed")) < 2:
             time.sleep(0.1)
         group[-1].kill()
-        for process in group[:-1]:
-            process.terminate() if process.poll() is None else None
-        codes = [process.wait() for process in group]
+        codes = [process.wait() for process in group]  # JAX ends the others when it misses one
         left = len(contents(place / "one")) - len(contents(place / "killed"))
         for process in together(file, place / "killed", options.count):
             finish(process)
