@@ -62,3 +62,5 @@ from jaxlaws._runs import Runs as Runs
 from jaxlaws._sensitivity import Sensitivity as Sensitivity
 from jaxlaws._sensitivity import sensitivity as sensitivity
 from jaxlaws._solver import Newton as Newton
+from jaxlaws._study import Study as Study
+from jaxlaws._study import study as study

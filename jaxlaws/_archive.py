@@ -39,7 +39,7 @@ def write_archive(path: Path, manifest: Mapping[str, Any], arrays: Mapping[str, 
     """
     check_place(path)
     content = {f"{name}.npy": _npy(array) for name, array in arrays.items()}
-    head = {"format": FORMAT, "version": VERSION, "made_with": _versions(), **manifest}
+    head = {"format": FORMAT, "version": VERSION, "made_with": versions(), **manifest}
     head["checksums"] = {name: sha256(data) for name, data in content.items()}
     text = json.dumps(head, indent=1, ensure_ascii=False, allow_nan=False).encode()
     content = {"manifest.json": text, "manifest.sha256": sha256(text).encode()} | content
@@ -86,7 +86,7 @@ def read_archive(path: Path) -> tuple[dict[str, Any], Arrays]:
         made = manifest.get("made_with", {}).get("jaxlaws", "another version")
         raise InputError(
             f"{path} has file format {number}, of jaxlaws {made}, and this is jaxlaws "
-            f"{_versions()['jaxlaws']}, which reads format {VERSION}; upgrade jaxlaws."
+            f"{versions()['jaxlaws']}, which reads format {VERSION}; upgrade jaxlaws."
         )
     sums = manifest.get("checksums", {})
     wrong = [] if sha256(text).encode() == seal else ["manifest.json"]
@@ -190,7 +190,8 @@ def _npy(array: Any) -> bytes:
     return file.getvalue()
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The versions that a result may depend on."""
     out = {}
     for name in ("jaxlaws", "jax", "numpy"):
         try:

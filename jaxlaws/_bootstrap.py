@@ -64,7 +64,9 @@ def bootstrap(
         )
         return weight, target, np.zeros(len(ids), int)
 
-    solution, lowered = refit(fit, np.arange(draws), table, progress)
+    solution, lowered = refit(
+        fit.problem, fit.solver, [fit.minima], np.zeros(draws, int), table, progress
+    )
     z = solution.z
     if isinstance(resampler, Jackknife):
         # Leave-one-out estimates hardly move; spread so that their sd is the jackknife's.
@@ -79,7 +81,7 @@ def bootstrap(
         space=fit.space,
         noise=inflated_residuals(sample),
         solution=solution,
-        lowered=lowered,
+        lowered=float(lowered[0]),
         fit=fit,
     )
 

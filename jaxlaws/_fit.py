@@ -225,11 +225,11 @@ def fit(
         fits = []
         for table, ends in zip(checked, search(problem, solver, starts, key), strict=True):
             alone = build(law, (table,), objective, space, precision)
-            fits.append(_report(alone, table, objective, ends, solver))
+            fits.append(report(alone, table, objective, ends, solver))
     return tuple(fits) if isinstance(runs, Stack) else fits[0]
 
 
-def _report(
+def report(
     problem: Problem, runs: Runs, objective: Objective, solution: Solution, solver: Newton
 ) -> Fit:
     """From the ends of all starts to the record a user sees."""

@@ -68,7 +68,7 @@ def save(result: Fit | Draws, path: str | Path) -> Path:
     fit = result if isinstance(result, Fit) else result.fit
     arrays: Arrays = {}
     manifest = {
-        "law": _describe(result.law),
+        "law": describe(result.law),
         "fit": None if fit is None else _pack_fit(fit, arrays),
         "draws": _pack_draws(result, arrays) if isinstance(result, Draws) else None,
     }
@@ -131,7 +131,7 @@ def to_json(result: Fit | Draws | Prediction | Frontier, prob: float = 0.9) -> d
         rows = records(result.frame(prob))
         return dict(along=result.along, units=units, withheld=reasons, prob=prob, rows=rows)
     fit = result if isinstance(result, Fit) else result.fit
-    law = _describe(result.law)
+    law = describe(result.law)
     out: dict[str, Any] = {"law": {k: v for k, v in law.items() if not k.startswith("source")}}
     if fit is not None:
         saved = _pack_fit(fit, {})
@@ -163,7 +163,8 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 # Writing
 
 
-def _describe(law: Law) -> dict[str, Any]:
+def describe(law: Law) -> dict[str, Any]:
+    """What tells a law from every other, as plain values."""
     source = _source(law)
     return {
         "name": law.name,

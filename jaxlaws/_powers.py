@@ -21,20 +21,21 @@ from jaxlaws._law import Law
 LOG_ZERO = -1e15  # logarithm of zero: its powers vanish, with all their derivatives
 
 
-def scalar_in_logs(law: Law) -> Callable[[Mapping[str, Array]], Array]:
-    """The law's scalar function of everything by name, rewritten."""
+def scalar_in_logs(law: Law) -> Callable[..., Array]:
+    """The law's scalar function of everything by name, rewritten; known logarithms may be given."""
     kinds: dict[str, Any] = {**law.inputs, **law.params}
     positive = {name for name, kind in kinds.items() if kind.support.lower >= 0}
     nonzero = {name for name in positive if kinds[name].support.name == "positive"}
 
-    def evaluate(values: Mapping[str, Array]) -> Array:
+    def evaluate(values: Mapping[str, Array], logs: Mapping[str, Array] | None = None) -> Array:
+        logs = logs or {}
         names = list(kinds)
         given = [jnp.asarray(values[name]) for name in names]
         traced = jax.make_jaxpr(lambda *flat: law.scalar(dict(zip(names, flat, strict=True))))(
             *given
         )
         nodes = [
-            _Node(v, name in positive, nonzero=name in nonzero)
+            _Node(v, name in positive, logs.get(name), nonzero=name in nonzero)
             for v, name in zip(given, names, strict=True)
         ]
         return _run(traced.jaxpr, traced.consts, nodes)[0].value

@@ -1,6 +1,6 @@
 """Refits: every resample minimised, and restarted from elsewhere as long as that pays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxlaws._fit import Fit
-from jaxlaws._risk import Row, grow, minimise, objective_of
-from jaxlaws._search import AGREE, take_lower, widening
-from jaxlaws._solver import CONVERGED, Solution
+from jaxlaws._coordinates import coordinates
+from jaxlaws._law import Law
+from jaxlaws._risk import Problem, Shared, grow, minimise, residuals
+from jaxlaws._search import AGREE, MOST, take_lower, widening
+from jaxlaws._solver import CONVERGED, Newton, Solution
 
 PROBE = 128  # refits that are restarted before all of them, where the fit has a single minimum
 POOL = 64  # ends of other refits that a refit may be restarted from
@@ -25,50 +26,68 @@ RESCUES = (30.0, 1.0, 1000.0, 1.0)  # annealing of the tries to end refits that 
 
 
 def refit(
-    fit: Fit,
-    ids: np.ndarray,
+    problem: Problem,
+    solver: Newton,
+    minima: Sequence[np.ndarray],
+    data: np.ndarray,
     table: Callable[[np.ndarray], tuple[Any, Any, Any]],
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[Solution, float]:
+) -> tuple[Solution, np.ndarray]:
     """Minimise every resample, restarting from elsewhere as long as that pays.
 
-    Every refit starts at the fit's lowest minimum. Where the fit's own starts found no other
-    minimum, a probe of the refits is restarted, and all are only if that finds lower minima; where
-    they did, all are restarted until two rounds in a row find nothing. A round restarts a refit
-    from its own end through a widened objective, from the end of the refit that suits it best, and
-    afresh.
+    Every refit starts at the lowest minimum of its data set's fit. Where the fit's own starts found
+    no other minimum, a probe of the refits is restarted, and all are only if that finds lower
+    minima; where they did, all are restarted until two rounds in a row find nothing. A round
+    restarts a refit from its own end through a widened objective, from the end of the refit of the
+    same data set that suits it best, and afresh.
 
     Args:
-        fit: The fit whose minima are the first starts.
-        ids: (r,) numbers of the resamples.
-        table: Numbers -> weight, target, data set, as `minimise` takes it.
+        problem: The problem, of one data set or several.
+        solver: Settings of the solver.
+        minima: For each data set the (k, p) low minima of its fit, lowest first.
+        data: (r,) the data set of each refit.
+        table: Numbers of refits -> weight, target, data set, as `minimise` takes it.
         progress: Called with (done, total).
 
     Returns:
-        The lowest end of every refit, and the share of refits that the last round still lowered.
+        The lowest end of every refit, and for each data set the share of its refits that the last
+        round still lowered.
     """
-    solve = partial(minimise, fit.problem, fit.solver, table=table)
-    total = len(ids)
-    best = solve(np.tile(fit.minima[0], (total, 1)), ids, progress=progress)
-    _rescue(fit, best, ids, solve)
-    probing = len(fit.minima) == 1
-    where = np.linspace(0, total - 1, min(total, PROBE)).astype(int)
-    quiet, gain = 0, 0.0
+    solve = partial(minimise, problem, solver, table=table)
+    best = solve(np.stack([m[0] for m in minima])[data], np.arange(len(data)), progress=progress)
+    widest = np.array([widening(problem, g) for g in range(len(minima))])
+    _rescue(best, widest[data], solve)
+    mine = [np.flatnonzero(data == g) for g in range(len(minima))]
+    probing = [len(own) == 1 for own in minima]
+    quiet, gain = [0] * len(minima), np.zeros(len(minima))
+    going = [g for g in range(len(minima)) if len(mine[g])]
     for number in range(ROUNDS):
-        where = where if probing else np.arange(total)
-        starts, wide, owner = _elsewhere(fit, best, ids, where, table, number)
-        again = solve(starts, ids[owner], widen=wide)
-        better = take_lower(best, again, owner, AGREE[fit.problem.dtype])
-        gain = float(better[where].mean())
-        quiet = quiet + 1 if gain <= ENOUGH else 0
-        if quiet == (1 if probing else QUIET):
+        where = {
+            g: mine[g][np.linspace(0, len(mine[g]) - 1, min(len(mine[g]), PROBE)).astype(int)]
+            if probing[g]
+            else mine[g]
+            for g in going
+        }
+        parts = [
+            _elsewhere(problem, best, minima[g], mine[g], where[g], widest[g], table, number)
+            for g in going
+        ]
+        starts, wide, owner = (np.concatenate(part) for part in zip(*parts, strict=True))
+        again = solve(starts, owner, widen=wide)
+        better = take_lower(best, again, owner, AGREE[problem.dtype])
+        for g in tuple(going):
+            gain[g] = better[where[g]].mean()
+            quiet[g] = quiet[g] + 1 if gain[g] <= ENOUGH else 0
+            if quiet[g] == (1 if probing[g] else QUIET):
+                going.remove(g)
+            probing[g] = False
+        if not going:
             break
-        probing = False
-    _rescue(fit, best, ids, solve)
+    _rescue(best, widest[data], solve)
     return best, gain
 
 
-def _rescue(fit: Fit, best: Solution, ids: np.ndarray, solve: Callable[..., Solution]) -> None:
+def _rescue(best: Solution, widest: np.ndarray, solve: Callable[..., Solution]) -> None:
     """Go on with the refits that are no minima yet, in place.
 
     Few runs and a narrow objective make a valley with corners that bends away from every step; a
@@ -78,66 +97,79 @@ def _rescue(fit: Fit, best: Solution, ids: np.ndarray, solve: Callable[..., Solu
         lost = np.flatnonzero(best.status != CONVERGED)
         if not len(lost):
             return
-        again = solve(best.z[lost], ids[lost], widen=min(widen, widening(fit.problem)))
-        take_lower(best, again, lost, AGREE[fit.problem.dtype])
+        again = solve(best.z[lost], lost, widen=np.minimum(widen, widest[lost]))
+        take_lower(best, again, lost, AGREE[best.z.dtype.name])
 
 
 def _elsewhere(
-    fit: Fit,
+    problem: Problem,
     best: Solution,
-    ids: np.ndarray,
+    minima: np.ndarray,
+    mine: np.ndarray,
     where: np.ndarray,
+    full: float,
     table: Callable[[np.ndarray], tuple[Any, Any, Any]],
     number: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Starts (t, p), their annealing (t,), and the refit (t,) that each is for."""
-    ends = np.random.default_rng(number).choice(len(best.value), min(POOL, len(best.value)), False)
+    """For the refits `where` of one data set: starts (t, p), their annealing (t,), owners (t,)."""
+    ends = np.random.default_rng(number).choice(len(mine), min(POOL, len(mine)), False)
     own = best.z[where]
-    other = _promising(fit, np.concatenate([fit.minima, best.z[ends]]), ids, where, table)
-    layout = fit.problem.layout
+    pool = np.concatenate([minima, best.z[mine[ends]]])
+    other = _promising(problem, grow(pool, POOL + MOST), where, table)
+    layout = problem.layout
     fresh = layout.alive(layout.random_starts(number + 1, len(where)))
-    full = widening(fit.problem)
     again = AGAIN[number % len(AGAIN)]
     wide = np.repeat([min(again, full), 1.0, full], len(where))
     return np.concatenate([own, other, fresh]), wide, np.tile(where, 3)
 
 
 def _promising(
-    fit: Fit,
+    problem: Problem,
     pool: np.ndarray,
-    ids: np.ndarray,
     where: np.ndarray,
     table: Callable[[np.ndarray], tuple[Any, Any, Any]],
 ) -> np.ndarray:
-    """For each refit the member (p,) of the pool (k, p) with the lowest risk on its resample."""
-    problem = fit.problem
+    """For each refit of one data set the member (p,) of the pool (k, p) of the lowest risk."""
     found = []
     dtype = np.dtype(problem.dtype)
     with jax.enable_x64(problem.dtype == "float64"):
         for begin in range(0, len(where), BLOCK):
             part = where[begin : begin + BLOCK]
-            weight, target, data = table(grow(ids[part], BLOCK))
+            weight, target, data = table(grow(part, BLOCK))
             if target is None:
                 target = problem.target[data]
-            row = Row(
-                jnp.asarray(weight, dtype),
-                jnp.asarray(target, dtype),
-                jnp.asarray(data, jnp.int32),
-            )
             values = _risks(
-                objective_of(problem.law, problem.space),
+                problem.law,
+                problem.space,
                 jnp.asarray(pool, dtype),
                 problem.shared,
-                row,
+                jnp.asarray(weight, dtype),
+                jnp.asarray(target, dtype),
+                jnp.asarray(data[0], jnp.int32),
             )
             values = np.nan_to_num(np.asarray(values)[: len(part)], nan=np.inf)
             found.append(pool[values.argmin(axis=1)])
     return np.concatenate(found)
 
 
-@partial(jax.jit, static_argnames="risk")
-def _risks(risk: Callable[..., Array], pool: Array, shared: Any, rows: Row) -> Array:
-    """(r, k) risk of every member of the pool (k, p) on every resample."""
-    one = jnp.ones((), pool.dtype)
-    each = jax.vmap(lambda z, row: risk(z, one, shared, row), in_axes=(0, None))
-    return jax.lax.map(lambda row: each(pool, row), rows)
+@partial(jax.jit, static_argnames=("law", "space"))
+def _risks(
+    law: Law, space: str, pool: Array, shared: Shared, weight: Array, target: Array, data: Array
+) -> Array:
+    """(r, k) risk of every member of the pool (k, p) on every resample of one data set.
+
+    Resamples differ in weights and targets alone, so that the law is asked once per member.
+    """
+    layout = coordinates(law)
+    frame, inputs = jax.tree.map(lambda leaf: leaf[data], (shared.frame, shared.inputs))
+    nothing = jnp.zeros(target.shape[1], pool.dtype)
+    fitted = jax.vmap(lambda z: residuals(law, space, layout.to_params(z, frame), inputs, nothing))(
+        pool
+    )
+
+    def one(row: tuple[Array, Array]) -> Array:
+        weight, target = row
+        r = jnp.where(weight[None, :] > 0, fitted - target[None, :], 0.0)
+        return jnp.sum(weight[None, :] * shared.objective.score(r), axis=1)
+
+    return jax.lax.map(one, (weight, target))

@@ -16,6 +16,8 @@ from jax import Array
 
 from jaxlaws._errors import InputError
 
+LENGTHS = 64  # tables whose lengths differ by less share the compiled draw
+
 
 class Sample(NamedTuple):
     """What a resampler may look at, in the space of residuals.
@@ -157,15 +159,18 @@ def _units(sample: Sample, by: str | None) -> tuple[np.ndarray, int]:
 
 def counts(key: Array, ids: Array | np.ndarray, count: int) -> np.ndarray:
     """(r, count) how often each of `count` units is drawn in as many draws with replacement."""
-    index = np.asarray(_indices(key, jnp.asarray(ids), count))
+    length = -(-count // LENGTHS) * LENGTHS
+    index = np.asarray(_indices(key, jnp.asarray(ids), count, length))[:, :count]
     rows = np.arange(len(index))[:, None] * count  # counted here: a scatter is slow to compile
     return np.bincount(np.ravel(index + rows), minlength=index.size).reshape(index.shape)
 
 
-@partial(jax.jit, static_argnames="count")
-def _indices(key: Array, ids: Array, count: int) -> Array:
+@partial(jax.jit, static_argnames="length")
+def _indices(key: Array, ids: Array, count: Array | int, length: int) -> Array:
+    """(r, length) numbers below count; those before any place are the same for every length."""
+
     def one(i: Array) -> Array:
-        return jax.random.randint(jax.random.fold_in(key, i), (count,), 0, count)
+        return jax.random.randint(jax.random.fold_in(key, i), (length,), 0, count)
 
     return jax.vmap(one)(ids)
 

@@ -11,13 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from jaxlaws._coordinates import Coordinates, Frame, coordinates
 from jaxlaws._law import Law
 from jaxlaws._objective import Objective, to_space
 from jaxlaws._powers import scalar_in_logs
 from jaxlaws._runs import Runs
-from jaxlaws._solver import Newton, Solution, Tasks, solve
+from jaxlaws._solver import Newton, Solution, Tasks, solve_on
 
 ROWS = 2048  # resamples per compiled call where the runs are few; fits the cache of a core
 SCHEDULES = 4  # lanes of a law whose every run holds a whole schedule: 64 would take 26 GB
@@ -77,7 +79,12 @@ class Problem:
 
 
 def residuals(
-    law: Law, space: str, params: Mapping[str, Array], inputs: Any, target: Array
+    law: Law,
+    space: str,
+    params: Mapping[str, Array],
+    inputs: Any,
+    target: Array,
+    logs: Mapping[str, Array] | None = None,
 ) -> Array:
     """Predicted minus measured, in the space of residuals.
 
@@ -87,12 +94,14 @@ def residuals(
         params: Name -> value of one parameter set.
         inputs: Name -> (n,) or (n, k).
         target: (n,) measured values, already in that space.
+        logs: Logarithms of inputs, where they are known.
 
     Returns:
         (n,) residuals.
     """
     scalar = scalar_in_logs(law)
-    return to_space(jax.vmap(lambda one: scalar({**one, **params}))(inputs), space) - target
+    each = jax.vmap(lambda one, logs: scalar({**one, **params}, logs))
+    return to_space(each(inputs, logs or {}), space) - target
 
 
 @lru_cache(maxsize=512)
@@ -102,14 +111,17 @@ def objective_of(law: Law, space: str) -> Callable[..., Array]:
     There is one object per (law, space), so that jit finds its compiled code again.
     """
     layout = coordinates(law)
+    positive = [name for name, v in law.inputs.items() if v.support.name == "positive"]
 
     def risk(z: Array, widen: Array, shared: Shared, row: Row) -> Array:
         single = shared.scale.shape[0] == 1  # then nothing is gathered, and lanes share the inputs
         pick = (lambda leaf: leaf[0]) if single else (lambda leaf: leaf[row.data])
         frame = jax.tree.map(pick, shared.frame)
         inputs = jax.tree.map(pick, shared.inputs)
+        # Taken of all tables before one is picked: then they leave the loop over steps.
+        logs = {} if single else {name: pick(jnp.log(shared.inputs[name])) for name in positive}
         params = layout.to_params(z, frame)
-        r = residuals(law, space, params, inputs, row.target)
+        r = residuals(law, space, params, inputs, row.target, logs)
         # Padding and runs left out of a resample must not spoil a lane with 0 * inf.
         r = jnp.where(row.weight > 0, r, 0.0)
         scores = shared.objective.score(r, widen)
@@ -187,61 +199,79 @@ def minimise(
     bounds = problem.layout.bounds(problem.dtype)
     widen = np.broadcast_to(np.asarray(widen, float), (total,))
     risk = objective_of(problem.law, problem.space)
+    mesh = _mesh()
+    apart, everywhere = (NamedSharding(mesh, spec) for spec in (P("task"), P()))
 
-    def one(begin: int) -> tuple[slice, Solution]:
-        part = slice(begin, min(begin + block, total))
-        count = part.stop - part.start
-        unique, index = np.unique(rows[part], return_inverse=True)
+    def pack(begin: int) -> tuple[Tasks, np.ndarray, Row]:
+        """The tasks of one block, how many count, and their resamples."""
+        part = slice(begin, max(begin + 1, min(begin + block, total)))
+        mine = np.arange(part.start, part.stop) % total  # a device without work repeats the first
+        unique, index = np.unique(rows[mine], return_inverse=True)
         full = partial(grow, length=block)
         weight, target, data = table(full(unique))
         if target is None:
             target = problem.target[data]
         sides = [
-            np.broadcast_to(side, (count, p)) if own is None else own[part]
-            for side, own in zip(bounds, (lower, upper), strict=True)
+            np.broadcast_to(side, (len(mine), p)) if given is None else given[mine]
+            for side, given in zip(bounds, (lower, upper), strict=True)
         ]
-        tasks = Tasks(
-            start=jnp.asarray(full(np.clip(starts[part], *sides)), number),
-            row=jnp.asarray(full(index), jnp.int32),
-            widen=jnp.asarray(full(widen[part]), number),
-            lower=jnp.asarray(full(sides[0]), number),
-            upper=jnp.asarray(full(sides[1]), number),
-        )
-        resamples = Row(
-            weight=jnp.asarray(weight, number),
-            target=jnp.asarray(target, number),
-            data=jnp.asarray(data, jnp.int32),
-        )
-        found = solve(
-            risk,
-            tasks,
-            jnp.asarray(count, jnp.int32),
-            problem.shared,
-            resamples,
-            lanes=lanes,
-            max_steps=solver.max_steps,
-        )
-        return part, jax.tree.map(lambda leaf: np.asarray(leaf)[:count], found)
+        parts: Any = (np.clip(starts[mine], *sides), index, widen[mine], *sides)
+        kinds: Any = (number, np.int32, number, number, number)
+        leaves: Any = (full(v).astype(kind) for v, kind in zip(parts, kinds, strict=True))
+        count = np.array([max(0, min(block, total - begin))], np.int32)
+        found: Any = (weight, target, data)
+        kinds = (number, number, np.int32)
+        own: Any = (np.asarray(v, kind) for v, kind in zip(found, kinds, strict=True))
+        return Tasks(*leaves), count, Row(*own)
 
-    begins = range(0, total, block)
+    def one(begin: int) -> Solution:
+        packed = [pack(begin + i * block) for i in range(mesh.size)]
+        together = jax.tree.map(lambda *leaves: np.concatenate(leaves), *packed)
+        tasks, count, resamples = jax.device_put(together, apart)
+        with jax.transfer_guard("disallow"):
+            found = solve_on(
+                mesh,
+                risk,
+                tasks,
+                count,
+                shared,
+                resamples,
+                lanes=lanes,
+                max_steps=solver.max_steps,
+            )
+        # Only the last device that has work has less than a block of it.
+        most = min(mesh.size * block, total - begin)
+        return jax.tree.map(lambda leaf: leaf[:most], jax.device_get(found))
+
+    begins = range(0, total, mesh.size * block)
     out: list[Any] = [None] * len(begins)
     done = 0
     # XLA uses one core well for small programs; blocks on threads use the others.
-    with jax.enable_x64(problem.dtype == "float64"), ThreadPoolExecutor(workers()) as pool:
+    with (
+        jax.enable_x64(problem.dtype == "float64"),
+        ThreadPoolExecutor(workers() if mesh.size == 1 else 1) as pool,
+    ):
+        shared = jax.device_put(problem.shared, everywhere)
         inside = partial(_with_precision, problem.dtype, one)
         first = pool.submit(inside, begins[0])
         first.result() if len(begins) > 1 else None  # compile once, before the others ask
         jobs = [first, *(pool.submit(inside, b) for b in begins[1:])]
         try:
             for i, job in enumerate(jobs):
-                part, out[i] = job.result()
-                done += part.stop - part.start
+                out[i] = job.result()
+                done += len(out[i].value)
                 if progress:
                     progress(done, total)
         except BaseException:  # Ctrl-C must not wait for the whole queue
             pool.shutdown(cancel_futures=True)
             raise
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *out)
+
+
+def _mesh() -> Mesh:
+    """The devices that share the tasks: all of this process, or the one that was asked for."""
+    chosen = jax.config.jax_default_device
+    return Mesh(np.array([chosen] if chosen else jax.local_devices()), ("task",))
 
 
 def _with_precision(dtype: str, fn: Callable[..., Any], *args: Any) -> Any:

@@ -16,7 +16,9 @@ from jaxlaws._solver import CONVERGED, Newton, Solution
 
 # Relative difference in the objective below which two minima are one.
 AGREE = {"float64": 1e-6, "float32": 2e-4}
+EXACT = 1e-12  # relative difference in the objective of two certified ends of one minimum
 NEARLY = 1.5  # minima up to this multiple of the lowest are kept as starts of refits
+MOST = 8  # at most so many of them
 TINY = 1e-12  # values this close to zero are all exact fits
 NARROWEST = 1e3  # a search never begins with an objective so much narrower than the residuals
 AROUND = 0.5  # spread in z of the restarts around a minimum
@@ -72,14 +74,14 @@ def search(
         found = solve(z, data, widen=np.where(np.arange(len(z)) % count % 2 == 1, narrow, wide))
     ends = [jax.tree.map(lambda leaf, g=g: leaf[data == g], found) for g in range(tables)]
     _look_around(problem, solve, ends, widest, seed)
-    return [_lowest_first(own) for own in ends]
+    return [lowest_first(own) for own in ends]
 
 
-def distinct(solution: Solution, agree: float, most: int = 8) -> np.ndarray:
+def distinct(solution: Solution, agree: float) -> np.ndarray:
     """(k,) which ends, sorted by value, are distinct low minima, lowest first."""
     kept = [0]
     for i, value in enumerate(solution.value):
-        if not value <= NEARLY * solution.value[0] + TINY or len(kept) == most:
+        if not value <= NEARLY * solution.value[0] + TINY or len(kept) == MOST:
             break
         if value > solution.value[kept[-1]] * (1 + agree):
             kept.append(i)
@@ -130,7 +132,9 @@ def take_lower(ends: Solution, again: Solution, owner: np.ndarray, agree: float)
         level = again.value[t] <= ends.value[i] * (1 + agree) + TINY
         certain = again.status[t] == CONVERGED
         rescued = certain and ends.status[i] != CONVERGED
-        if gain or (level and (rescued or (certain and again.value[t] < ends.value[i]))):
+        # The same minimum reached a last bit more exactly is no reason: the bits are the device's.
+        other = certain and again.value[t] < ends.value[i] * (1 - EXACT)
+        if gain or (level and (rescued or other)):
             lower[i] |= gain
             for leaf, new in zip(ends, again, strict=True):
                 leaf[i] = new[t]
@@ -146,7 +150,7 @@ def _order(solution: Solution) -> np.ndarray:
     return np.concatenate([order[first], np.delete(order, first)])
 
 
-def _lowest_first(solution: Solution) -> Solution:
+def lowest_first(solution: Solution) -> Solution:
     order = _order(solution)
     return jax.tree.map(lambda leaf: leaf[order], solution)
 

@@ -52,7 +52,7 @@ LATER = {  # over draws; not of each other, except what is named
     "_design": {"_predict", "_frontier", "_diagnose", "_profile"},
     "_contrast": {"_predict", "_frontier"},
 }
-TOP = ["procedures", "_study", "_archive", "_io", "plot", "_cli", "__main__"]
+TOP = ["procedures", "_archive", "_io", "plot", "_study", "_cli", "__main__"]
 RANK = {name: i for i, line in enumerate(RANKS) for name in line}
 # `datasets` hands out Runs; the namespaces of the package may import anything.
 FREE = {"", "datasets"}

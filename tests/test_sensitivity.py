@@ -11,7 +11,7 @@ import pytest
 
 import jaxlaws as jl
 from jaxlaws._sensitivity import Sensitivity, sensitivity
-from jaxlaws._solver._queue import solve
+from jaxlaws._solver._queue import solve_on as solve
 
 DATA = Path(
     os.environ.get("JAXLAWS_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data"

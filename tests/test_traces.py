@@ -10,7 +10,7 @@ import pytest
 
 import jaxlaws as jl
 from jaxlaws._law import law
-from jaxlaws._solver._queue import solve
+from jaxlaws._solver._queue import solve_on as solve
 from jaxlaws.quantities import Amplitude, Exponent, Loss, Scale
 
 COUNT = {"calls": 0}

@@ -251,7 +251,38 @@ def _sensitivity(parser: Parser) -> None:
     _plot(parser)
 
 
-COMMANDS = (_list, _show, _data, _fit, _predict, _frontier, _compare, _diagnose, _sensitivity)
+def _study(parser: Parser) -> None:
+    """Ask one question of many tables, durably; docs/studies.md lists the keys of the TOML file.
+
+    jaxlaws study which.toml --dry-run
+    jaxlaws study which.toml --out which
+    jaxlaws study status which
+
+    The same command goes on where a killed study was. On Slurm: srun jaxlaws study which.toml
+    --processes auto.
+    """
+    parser.add_argument("words", nargs="+", metavar="FILE.toml", help="or: status DIR")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default: the file's name")
+    parser.add_argument("--dry-run", action="store_true", help="print the cells and their cost")
+    parser.add_argument("--force", action="store_true", help="throw away another study's results")
+    parser.add_argument("--ray", action="store_true", help="give the work to a Ray cluster")
+    parser.add_argument(
+        "--processes", metavar="auto", help="share with others: auto, or HOST:PORT,COUNT,RANK"
+    )
+
+
+COMMANDS = (
+    _list,
+    _show,
+    _data,
+    _fit,
+    _predict,
+    _frontier,
+    _compare,
+    _diagnose,
+    _sensitivity,
+    _study,
+)
 
 
 def _law(parser: Parser) -> None:

@@ -1,4 +1,4 @@
-"""Commands that compute: fit, predict, frontier, compare, diagnose, sensitivity."""
+"""Commands that compute: fit, predict, frontier, compare, diagnose, sensitivity, study."""
 
 import argparse
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from jaxlaws._bootstrap import bootstrap
 from jaxlaws._cli import _browse
 from jaxlaws._cli import _choices as choices
 from jaxlaws._cli import _report as say
+from jaxlaws._cli._study import study
 from jaxlaws._cli._table import Source, read
 from jaxlaws._cli._terminal import Report, Table, number, progress
 from jaxlaws._cli._words import number as read_number
@@ -260,4 +261,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], Report]] = {
     "compare": _compare,
     "diagnose": _diagnose,
     "sensitivity": _sensitivity,
+    "study": study,
 }

@@ -76,7 +76,7 @@ def read(args: Any, laws: Sequence[Law], given: Mapping[str, str]) -> Source:
                 f"{titles} has no input {name!r}, only {', '.join(variables)}"
                 + nearest(name, variables)
             )
-    frame, roles = _frame(args.table)
+    frame, roles = frame_of(args.table)
     label = str(frame.attrs["name"])
     inputs = {k: v for k, v in (roles.inputs if roles else {}).items() if k in variables}
     inputs |= {k: k for k in variables if k not in inputs and k in frame.columns}
@@ -101,7 +101,7 @@ def read(args: Any, laws: Sequence[Law], given: Mapping[str, str]) -> Source:
     return Source(runs, columns, where, frame.loc[list(runs.rows)])
 
 
-def _frame(table: str) -> tuple[pd.DataFrame, Roles | None]:
+def frame_of(table: str) -> tuple[pd.DataFrame, Roles | None]:
     """A table and, for a registered one, the roles of its columns."""
     name, _, part = table.partition("/")
     if not Path(table).is_file() and name in datasets.names():

@@ -9,6 +9,7 @@ from jaxlaws._solver._newton import STALLED as STALLED
 from jaxlaws._solver._queue import Solution as Solution
 from jaxlaws._solver._queue import Tasks as Tasks
 from jaxlaws._solver._queue import solve as solve
+from jaxlaws._solver._queue import solve_on as solve_on
 
 STATUS = {
     CONVERGED: "converged",

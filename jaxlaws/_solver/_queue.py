@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 
 from jaxlaws._solver._newton import advance, begin
 
@@ -122,6 +124,42 @@ def solve(
     lane = jax.vmap(begin)(tasks.start[first], tasks.widen[first])
     carry = (lane, tasks.start[first], first, jnp.asarray(lanes, jnp.int32), out)
     return jax.lax.while_loop(lambda c: (c[2] < count).any(), body, carry)[4]
+
+
+@partial(jax.jit, static_argnames=("mesh", "objective", "lanes", "max_steps"))
+def solve_on(
+    mesh: Mesh,
+    objective: Objective,
+    tasks: Tasks,
+    count: Array,
+    shared: Any,
+    table: Any,
+    *,
+    lanes: int,
+    max_steps: int,
+) -> Solution:
+    """`solve` on every device of a mesh at once, each with its own queue; none waits for another.
+
+    Args:
+        mesh: Devices along the axis "task".
+        objective: As for `solve`, like all that follows.
+        tasks: Leading axis (device x t,); rows are counted within a device's own table.
+        count: (device,) number of tasks that count on each device.
+        shared: The same on all devices.
+        table: Leading axis (device x row,).
+        lanes: Tasks in work at one time on each device.
+        max_steps: Steps after which a task is given up.
+    """
+    own = P("task")
+
+    def each(tasks: Tasks, count: Array, shared: Any, table: Any) -> Solution:
+        return solve(objective, tasks, count[0], shared, table, lanes=lanes, max_steps=max_steps)
+
+    spread = jax.shard_map(
+        each, mesh=mesh, in_specs=(own, own, P(), own), out_specs=own, check_vma=False
+    )
+    found: Solution = spread(tasks, count, shared, table)
+    return found
 
 
 def _where(mask: Array, new: Array, old: Array) -> Array:
