@@ -250,8 +250,8 @@ def prior_table(law: Law, priors: Mapping[str, Any] | None = None) -> pd.DataFra
     """What a posterior assumes of each parameter before it sees a run: its 5, 50 and 95 % points.
 
     >>> import jaxlaws as jl
-    >>> jl.prior_table(jl.laws.kaplan_n)["unit"].tolist()
-    ['parameters', '', '']
+    >>> jl.prior_table(jl.laws.chinchilla)["5 %"].round(3).tolist()
+    [0.2, 1.0, 1.0, 0.03, 0.03, 0.004]
     """
     own = check_priors(law, priors or {})
     rows = []

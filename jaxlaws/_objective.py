@@ -14,8 +14,7 @@ import numpy as np
 from jax import Array
 
 SPACES = ("log", "natural", "logit")
-POOL = 64  # residuals drawn for every scale
-BEYOND = np.sinh(np.linspace(-8.0, 8.0, 2001))  # residuals in units of the scale, dense near zero
+POOL = 64  # new runs drawn for every noise scale
 
 
 class Objective(Protocol):
@@ -28,6 +27,9 @@ class Objective(Protocol):
 
     def log_density(self, residual: Array, scale: Array) -> Array:
         """Log density of the residual whose maximum likelihood is this objective's minimum."""
+
+    def draw(self, key: Array, scale: Array) -> Array:
+        """Residuals from that density, one for every scale."""
 
     def widening(self, spread: float) -> float:
         """The factor that makes residuals of this spread look quadratic."""
@@ -64,6 +66,18 @@ class Huber:
         tails = 2 / k * jnp.exp(-k / 2)
         return -self.score(residual) / (self.delta * scale) - jnp.log(self.delta * (body + tails))
 
+    def draw(self, key: Array, scale: Array) -> Array:
+        """A normal cut off at delta, or an exponential beyond it."""
+        part, near, far, side = jax.random.split(key, 4)
+        k = self.delta / scale
+        body = jnp.sqrt(2 * jnp.pi / k) * jax.scipy.special.erf(jnp.sqrt(k / 2))
+        tails = 2 / k * jnp.exp(-k / 2)
+        width = jnp.sqrt(self.delta * scale)
+        inside = width * jax.random.truncated_normal(near, -self.delta / width, self.delta / width)
+        outside = self.delta + scale * jax.random.exponential(far, scale.shape, scale.dtype)
+        outside *= jnp.where(jax.random.bernoulli(side, 0.5, scale.shape), 1.0, -1.0)
+        return jnp.where(jax.random.bernoulli(part, tails / (body + tails)), outside, inside)
+
     def widening(self, spread: float) -> float:
         """Delta grows to three spreads."""
         return max(1.0, 3 * spread / float(self.delta))
@@ -86,6 +100,10 @@ class Squared:
     def log_density(self, residual: Array, scale: Array) -> Array:
         """Normal density."""
         return -0.5 * (residual / scale) ** 2 - jnp.log(scale) - 0.5 * math.log(2 * math.pi)
+
+    def draw(self, key: Array, scale: Array) -> Array:
+        """Normal residuals."""
+        return scale * jax.random.normal(key, scale.shape, scale.dtype)
 
     def widening(self, spread: float) -> float:
         """Already quadratic."""
@@ -111,6 +129,13 @@ class LogCosh:
         half = jax.scipy.special.betaln(k / 2, k / 2) + (k - 1) * math.log(2.0)
         return -self.score(residual) / (self.delta * scale) - half - jnp.log(self.delta)
 
+    def draw(self, key: Array, scale: Array) -> Array:
+        """Half the logit of a beta variable, in units of delta."""
+        one, other = jax.random.split(key)
+        k = self.delta / scale / 2
+        logs = jax.random.loggamma(one, k) - jax.random.loggamma(other, k)
+        return 0.5 * self.delta * logs
+
     def widening(self, spread: float) -> float:
         """Delta grows to three spreads."""
         return max(1.0, 3 * spread / float(self.delta))
@@ -132,6 +157,10 @@ class StudentT:
     def log_density(self, residual: Array, scale: Array) -> Array:
         """Student's density with nu degrees of freedom."""
         return jax.scipy.stats.t.logpdf(residual, self.nu, scale=scale)
+
+    def draw(self, key: Array, scale: Array) -> Array:
+        """Student's t."""
+        return scale * jax.random.t(key, self.nu, scale.shape, scale.dtype)
 
     def widening(self, spread: float) -> float:
         """The scale grows to three spreads."""
@@ -162,6 +191,13 @@ class Quantile:
         """Asymmetric Laplace density."""
         return -self.score(residual) / (2 * scale) + jnp.log(self.tau * (1 - self.tau) / scale)
 
+    def draw(self, key: Array, scale: Array) -> Array:
+        """An exponential on either side; the rounded corner is narrower than any residual."""
+        side, far = jax.random.split(key)
+        size = scale * jax.random.exponential(far, scale.shape, scale.dtype)
+        above = jax.random.bernoulli(side, self.tau, scale.shape)
+        return jnp.where(above, size / (1 - self.tau), -size / self.tau)
+
     def widening(self, spread: float) -> float:
         """The corner grows to three spreads."""
         return max(1.0, 3 * spread / float(self.width))
@@ -183,19 +219,13 @@ def from_space(value: Array, space: str) -> Array:
     return jax.nn.sigmoid(value) if space == "logit" else value
 
 
-def new_residuals(objective: Objective, scale: np.ndarray, key: Array) -> np.ndarray:
-    """(draw, pool) residuals of new runs from an objective's own density, for scales (draw,)."""
+def new_noise(objective: Objective, scale: np.ndarray, key: Array) -> np.ndarray:
+    """(draw, pool) what single runs add to a law, for noise scales (draw,)."""
     with jax.enable_x64(True):
-        grid = scale[:, None] * BEYOND
-        log = np.asarray(_densities(objective, jnp.asarray(grid), jnp.asarray(scale)))
-        uniform = np.asarray(jax.random.uniform(key, (len(scale), POOL)))
-    density = np.exp(log - log.max(axis=1, keepdims=True))
-    steps = np.diff(grid, axis=1) * (density[:, 1:] + density[:, :-1]) / 2
-    share = np.concatenate([np.zeros((len(scale), 1)), np.cumsum(steps, axis=1)], axis=1)
-    share /= share[:, -1:]  # the inverse of the distribution, by interpolation
-    return np.stack([np.interp(u, s, g) for u, s, g in zip(uniform, share, grid, strict=True)])
+        wide = jnp.broadcast_to(jnp.asarray(scale, float)[:, None], (len(scale), POOL))
+        return -np.asarray(_drawn(objective, key, wide))  # residuals are predicted minus measured
 
 
 @jax.jit
-def _densities(objective: Objective, grid: Array, scale: Array) -> Array:
-    return objective.log_density(grid, scale[:, None])
+def _drawn(objective: Objective, key: Array, scale: Array) -> Array:
+    return objective.draw(key, scale)

@@ -25,7 +25,7 @@ from jaxlaws._errors import InputError
 from jaxlaws._fit import Fit, labelled
 from jaxlaws._importance import MEMBERS, climb, curved, sampled
 from jaxlaws._nuts import agreement, numpyro, run_chains
-from jaxlaws._objective import new_residuals
+from jaxlaws._objective import new_noise
 from jaxlaws._psis import smoothed
 from jaxlaws._sampling import FEW, KHAT, Sampling
 from jaxlaws._search import NEARLY
@@ -360,7 +360,7 @@ def _as_draws(
         status=np.zeros(len(places), int),
         origin="posterior by " + (f"NUTS, {chain} chains" if method == "NUTS" else method),
         space=fit.space,
-        noise=new_residuals(fit.objective, sampling.scale, key),
+        noise=new_noise(fit.objective, sampling.scale, key),
         fit=fit,
         sampling=sampling,
     )

@@ -13,7 +13,7 @@ from jaxlaws._density import NOISE, Known, Model, check_priors, known_of
 from jaxlaws._draws import Draws
 from jaxlaws._errors import InputError
 from jaxlaws._fit import Fit
-from jaxlaws._objective import new_residuals
+from jaxlaws._objective import new_noise
 
 
 def prior(
@@ -57,7 +57,7 @@ def prior(
         status=np.zeros(draws, int),
         origin="prior",
         space=fit.space,
-        noise=new_residuals(fit.objective, np.asarray(scale, float), jax.random.fold_in(key, 1)),
+        noise=new_noise(fit.objective, np.asarray(scale, float), jax.random.fold_in(key, 1)),
     )
 
 

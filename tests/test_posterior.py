@@ -332,10 +332,14 @@ def test_a_group_of_one_run_is_refused() -> None:
 def test_the_prior_carries_what_few_runs_do_not_say() -> None:
     law, true = jl.laws.chinchilla, dict(E=1.7, A=400.0, B=400.0, alpha=0.34, beta=0.28)
     N, D = np.array([1e8, 1e9, 3e8, 1e8]), np.array([1e10, 2e10, 1e11, 1e11])
-    runs = jl.Runs.from_arrays(np.asarray(law(N, D, **true)), N=N, D=D)
+    noise = np.array([0.01, -0.01, -0.01, 0.01])
+    runs = jl.Runs.from_arrays(np.asarray(law(N, D, **true)) * np.exp(noise), N=N, D=D)
     with pytest.raises(jl.InputError, match="few=True"):
         jl.fit(law, runs, starts=4)
-    found = jl.posterior(jl.fit(law, runs, starts=16, few=True), draws=500, sampler="importance")
+    fit = jl.fit(law, runs, starts=16, few=True)
+    prior = {"noise": dist.LogNormal(jnp.log(0.01), 0.3)}
+    found = jl.posterior(fit, draws=500, priors=prior, sampler="importance")
     assert any("4 runs for 5 parameters: the prior carries the rest" in n for n in found.notes())
     frame = found.frame(0.99)
+    assert frame.attrs["withheld"] == ""
     assert all(frame.loc[k, "low"] < v < frame.loc[k, "high"] for k, v in true.items())
