@@ -142,7 +142,15 @@ def _sampler(model: Model, warmup: int, draws: int) -> Any:
         out = jax.lax.scan(one, state, length=warmup + draws)[1]
         return jax.tree.map(lambda leaf: leaf[warmup:], out)
 
-    return jax.jit(jax.vmap(jax.vmap(chain, (0, 0, *(None,) * 4))))
+    def every(starts: Array, keys: Array, *args: Any) -> Any:
+        # One axis of lanes and not two: NumPyro's step is traced once less.
+        g, chains = starts.shape[:2]
+        lanes = jax.tree.map(lambda leaf: jnp.repeat(leaf, chains, axis=0), args)
+        flat = starts.reshape(g * chains, -1), keys.reshape(g * chains)
+        out = jax.vmap(chain)(*flat, *lanes)
+        return jax.tree.map(lambda leaf: leaf.reshape(g, chains, *leaf.shape[1:]), out)
+
+    return jax.jit(every)
 
 
 def agreement(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -204,6 +204,32 @@ def test_predict_with_a_backtest(run: Run, result: Path, boot: jl.Draws) -> None
     assert "there are no runs to test" in done.err
 
 
+def test_a_posterior_with_a_prior_of_ones_own(run: Run) -> None:
+    word = ("kaplan_nd", "simulated_chinchilla", "--starts", 8, "--posterior", 250)
+    done = run("fit", *word, "--prior", "aN=LogNormal(-1.2, 0.3)", "--out", "p.fit", "--json")
+    assert done.code == 0
+    table = {row["parameter"]: row for row in done.data["priors"]}
+    assert table["aN"]["prior"] == "LogNormal"
+    assert table["aN"]["50 %"] == pytest.approx(np.exp(-1.2))
+    assert done.data["result"]["sampling"]["chains"] == 4
+    assert max(done.data["result"]["sampling"]["rhat"].values()) < 1.05
+    again = load(Path("p.fit"))
+    assert again.sampling.known.priors["aN"].scale == pytest.approx(0.3)
+    assert "a new run" in run("predict", "p.fit", "N=70B", "D=1.4T").out
+    refused = {
+        ("--prior", "gamma=Normal(0,1)"): "has no parameter 'gamma'",
+        ("--prior", "aN=Norml(0,1)"): "did you mean Normal?",
+        ("--prior", "aN=Normal(0,-1)"): "Normal(0, -1) is no distribution",
+        ("--prior", "aN"): "is written E=Normal(1.7,0.1)",
+        ("--bootstrap", "100"): "either for --posterior or for --bootstrap",
+    }
+    for words_, said in refused.items():
+        assert said in mistake(run("fit", *word, *words_))
+    assert "belongs to a posterior" in mistake(
+        run("fit", "kaplan_nd", "simulated_chinchilla", "--prior", "aN=Normal(0,1)")
+    )
+
+
 def test_frontier(run: Run, result: Path) -> None:
     done = run("frontier", result, "C=1e19:1e21", "--plot", "deep/f.png")
     assert done.code == 0
