@@ -16,9 +16,10 @@ from jaxlaws._importance import Mixture
 from jaxlaws._risk import grow, workers
 
 WARMUP = 500  # steps of every chain in which its step size and metric are learnt
-DEEPEST = 10  # doublings of a trajectory: 1023 steps at most
-ACCEPT = 0.9  # a valley that bends needs shorter steps than NUTS takes by itself
-POOLED = 0.95  # and the funnel of a population shorter ones still
+# Doublings of a trajectory at most, and the acceptance aimed at: a valley that bends needs shorter
+# steps than NUTS takes by itself, and the funnel of a population shorter ones still.
+ORDINARY = dict(max_tree_depth=8, target_accept_prob=0.9)
+POOLED = dict(max_tree_depth=10, target_accept_prob=0.95)
 BLOCK = 32  # data sets whose chains advance side by side
 
 
@@ -122,8 +123,7 @@ def _sampler(model: Model, warmup: int, draws: int) -> Any:
             dense_mass=True,
             model_args=args,
             rng_key=key,
-            target_accept_prob=POOLED if model.pooled else ACCEPT,
-            max_tree_depth=DEEPEST,
+            **(POOLED if model.pooled else ORDINARY),
         )
 
         def one(state: Any, _: None) -> tuple[Any, Any]:
