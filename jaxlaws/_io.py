@@ -253,7 +253,6 @@ def _told(sampling: Sampling) -> dict[str, Any]:
         "chains": sampling.chains,
         "khat": _plain(sampling.khat),
         "divergences": sampling.divergences,
-        "instead": sampling.instead,
         **numbers,
     }
 
@@ -358,7 +357,6 @@ def _unpack_sampling(fit: Fit | None, saved: Mapping[str, Any], arrays: Arrays) 
         places=arrays["draws/sampling/places"],
         modes=arrays["draws/sampling/modes"],
         mode=arrays["draws/sampling/mode"],
-        instead=saved["instead"],
         model=Model(fit.law, fit.space, saved["growing"], tuple(saved["pooled"])),
         known=known,
         **numbers,

@@ -60,8 +60,8 @@ def posterior(
     modes that the fit's minima lead to, a mixture of Student's t learns the shape of the posterior
     in z. NUTS then runs in the coordinate that this shape makes round, from the modes and from
     places the mixture found. The fast sampler takes the mixture's own draws, with Pareto-smoothed
-    weights. Each takes over where the other fails: NUTS where k-hat is above 0.7, the weighted
-    draws where the chains disagree.
+    weights, and leaves to NUTS the data sets where their k-hat is above 0.7. What the mixture never
+    reached k-hat cannot see: docs/posterior.md says for which laws the fast draws are calibrated.
 
     Args:
         fit: The fit, or several of one law (`jl.fit` of a stack), sampled side by side.
@@ -101,26 +101,23 @@ def posterior(
         weights, khat = jax.tree.map(np.asarray, _smoothed(found[2]))
         apart = [_apart(model, modes[g], one) for g, one in enumerate(each)]
 
-        def weighed(g: int, instead: str = "") -> Draws | None:
-            ends = _resampled(found[1][g], np.exp(weights[g]), chains)
-            if ends is None or not khat[g] <= KHAT:
-                return None
-            return _as_draws(
-                fits[g], model, each[g], ends, apart[g], float(khat[g]), noise[g], instead
-            )
-
-        made: list[Any] = [
-            weighed(g) if sampler == "importance" else None for g in range(len(fits))
-        ]
-        left = np.flatnonzero([one is None for one in made])
+        ends: list[Any] = [None] * len(fits)
+        if sampler == "importance":
+            ends = [
+                _resampled(places, np.exp(weight), chains) if k <= KHAT else None
+                for places, weight, k in zip(found[1], weights, khat, strict=True)
+            ]
+        left = np.flatnonzero([one is None for one in ends])
         if len(left):
             parts: Any = jax.tree.map(
                 lambda leaf: leaf[left], (modes, density, found, chain, known)
             )
-            for g, ends in zip(left.tolist(), _by_nuts(model, draws, chains, *parts), strict=True):
-                one = _as_draws(fits[g], model, each[g], ends, apart[g], float(khat[g]), noise[g])
-                trouble = one.withheld() if sampler == "nuts" else ""
-                made[g] = (weighed(g, f"NUTS failed: {trouble}") if trouble else None) or one
+            for g, one in zip(left.tolist(), _by_nuts(model, draws, chains, *parts), strict=True):
+                ends[g] = one
+        made = [
+            _as_draws(f, model, each[g], ends[g], apart[g], float(khat[g]), noise[g])
+            for g, f in enumerate(fits)
+        ]
     return made[0] if isinstance(fit, Fit) else tuple(made)
 
 
@@ -314,7 +311,6 @@ def _as_draws(
     modes: np.ndarray,
     khat: float,
     key: Array,
-    instead: str = "",
 ) -> Draws:
     """Draws of one data set from what its sampler found."""
     ends, stats, method, ess = made
@@ -349,7 +345,6 @@ def _as_draws(
         left=left_of_prior(model, places, known),
         modes=modes,
         mode=nearest,
-        instead=instead,
         model=model,
         known=known,
     )

@@ -30,7 +30,6 @@ class Sampling:
         left: Parameter -> the posterior's spread as a share of the prior's, where both are known.
         modes: (k, d) separate maxima of the density, highest first.
         mode: (draw,) which of them a draw belongs to.
-        instead: What failed before this method took over; empty where nothing did.
         model: The static part of the density.
         known: The data set and the priors.
     """
@@ -45,7 +44,6 @@ class Sampling:
     left: Mapping[str, float]
     modes: np.ndarray
     mode: np.ndarray
-    instead: str
     model: Model
     known: Known
 
@@ -112,7 +110,7 @@ class Sampling:
 
     def notes(self) -> list[str]:
         """What a reader must know before believing the draws, in words."""
-        out = [self.instead] if self.instead else []
+        out = []
         leaning = [name for name, share in self.left.items() if share > LEANING]
         if leaning:
             out.append(
