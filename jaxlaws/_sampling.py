@@ -111,6 +111,11 @@ class Sampling:
     def notes(self) -> list[str]:
         """What a reader must know before believing the draws, in words."""
         out = []
+        if self.method != "NUTS":
+            out.append(
+                "Importance sampling does not see what its mixture never reached, whatever k-hat "
+                'says: along a bent valley intervals can be too narrow. sampler="nuts" tells.'
+            )
         leaning = [name for name, share in self.left.items() if share > LEANING]
         if leaning:
             out.append(
