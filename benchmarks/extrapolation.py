@@ -87,7 +87,7 @@ Kept = dict[str, Any]  # arrays of one law's draws, or of one backtest: what --k
 
 
 def known(law: jl.Law, every: Sequence[Curve]) -> dict[str, list[Kept | None]]:
-    """Bootstrap, Laplace and posterior draws of every curve; None where there are none."""
+    """Bootstrap and Laplace draws of every curve; None where there is no Laplace approximation."""
     stack = jl.Runs.stack([curve.train for curve in every])
     settings: dict[str, Any] = FEWER if law.name in HEAVY else dict(starts=STARTS)
     fits = jl.fit(law, stack, objective=jl.Squared(), **settings)
@@ -97,12 +97,7 @@ def known(law: jl.Law, every: Sequence[Curve]) -> dict[str, list[Kept | None]]:
             approximate.append(_arrays(jl.laplace(fit, draws=DRAWS)))
         except np.linalg.LinAlgError:  # a flat direction
             approximate.append(None)
-    sampled = jl.posterior(fits, draws=DRAWS // 4, sampler="importance")
-    return dict(
-        bootstrap=[_arrays(own) for own in bootstraps(fits)],
-        laplace=approximate,
-        posterior=[_arrays(own) for own in sampled],
-    )
+    return dict(bootstrap=[_arrays(own) for own in bootstraps(fits)], laplace=approximate)
 
 
 def _arrays(draws: jl.Draws) -> Kept:
@@ -174,8 +169,7 @@ def mixture(prediction: jl.Prediction, noise: np.ndarray, scales: np.ndarray | f
     mean = in_space(prediction.mean, "log")
     fine = np.isfinite(mean).all(axis=1)
     mean = mean[fine]
-    own = np.broadcast_to(np.var(noise, axis=-1, keepdims=True), (len(prediction.mean), 1))[fine]
-    sd = np.sqrt(own + np.broadcast_to(scales, prediction.mean.shape)[fine] ** 2)
+    sd = np.sqrt(np.var(noise) + np.broadcast_to(scales, prediction.mean.shape)[fine] ** 2)
     return Mixture(np.full(len(mean), 1 / len(mean)), mean, np.maximum(sd, 1e-6))
 
 
@@ -238,7 +232,7 @@ def scores(laws: Sequence[jl.Law], every: Sequence[Curve], folder: Path | None) 
         about = dict(data=curve.data, family=curve.family, task=curve.task, model=curve.model)
         x = curve.test.padded(longest).inputs["x"]
         found = jl.Backtest(laws=tuple(laws), runs=curve.train, objective=jl.Squared(), **arrays)
-        for kind in ("bootstrap", "laplace", "posterior"):
+        for kind in ("bootstrap", "laplace"):
             own = {law: draws[law.name][kind][i] for law in laws}
             made = {
                 law: jl.Draws(law=law, space="log", **arrays)
