@@ -75,8 +75,7 @@ def prior_sensitivity(draws: Draws) -> Any:
     Raises:
         InputError: The draws are no posterior, or ArviZ is not installed.
     """
-    if draws.sampling is None:
-        raise InputError(f"{draws.law.name} ({draws.origin}) is no posterior.")
+    draws.sampled()
     tree = to_arviz(draws)
     import arviz as az
 

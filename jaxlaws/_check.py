@@ -10,7 +10,6 @@ import pandas as pd
 
 from jaxlaws._density import size_of
 from jaxlaws._draws import Draws
-from jaxlaws._errors import InputError
 from jaxlaws._objective import to_space
 from jaxlaws._predict import predict
 
@@ -32,9 +31,7 @@ def check(draws: Draws) -> pd.DataFrame:
     Raises:
         InputError: The draws are no posterior.
     """
-    if draws.sampling is None or draws.fit is None:
-        raise InputError(f"{draws.law.name} ({draws.origin}) is no posterior.")
-    fit = draws.fit
+    fit, sampling = draws.sampled()
     live = fit.runs.weight > 0
     inputs: dict[str, Any] = {name: values[live] for name, values in fit.runs.inputs.items()}
     size = size_of(fit, fit.runs.inputs)[live]
@@ -45,8 +42,8 @@ def check(draws: Draws) -> pd.DataFrame:
             np.asarray(to_space(jnp.asarray(values), fit.space))[..., order]
             for values in (fit.runs.target[live], found.mean, found.run)
         )
-    scale = draws.sampling.scale[draws.good][:, None]
-    grown = np.exp(draws.sampling.growth[draws.good][:, None] * size[order])
+    scale = sampling.scale[draws.good][:, None]
+    grown = np.exp(sampling.growth[draws.good][:, None] * size[order])
     own, new = (target - mean) / (scale * grown), (run - mean) / (scale * grown)
     rows = []
     for name, statistic in STATISTICS.items():

@@ -66,6 +66,30 @@ def called(key: str, columns: Sequence[str], unit: str = "") -> str:
     return f"{label} ({', '.join(about)})" if about else label
 
 
+def condition(frame: pd.DataFrame, query: str, subject: str, remedy: str) -> np.ndarray:
+    """(n,) the rows of a table for which a query over its columns holds.
+
+    Args:
+        frame: The table.
+        query: For example "N > 1e10".
+        subject: What a user calls the query, at the beginning of a sentence.
+        remedy: What to write instead, up to the list of the columns.
+
+    Raises:
+        InputError: The query cannot be read, or is no condition.
+    """
+    try:
+        found = np.asarray(frame.eval(query))
+    except Exception as error:
+        raise InputError(
+            f"{subject} {query!r} could not be read ({error}); {remedy} "
+            f"{', '.join(map(str, frame.columns))}."
+        ) from None
+    if found.dtype != bool or found.shape != (len(frame),):
+        raise InputError(f'{subject} {query!r} is no condition; write it like "N > 1e10".')
+    return found
+
+
 def numbers(
     values: Any, key: str, rows: Sequence[Any], label: str, columns: Sequence[str]
 ) -> np.ndarray:

@@ -111,33 +111,40 @@ class Model:
         scale = jnp.exp(self.log_scale(place, known))
         return known.objective.log_density(self.residuals(place, known), scale)
 
+    def standard(self, z: Array, params: Mapping[str, Array]) -> dict[str, Array]:
+        """Name -> (k,) parameters at a z (p,) in units of their typical ranges."""
+        found = {name: z[where] for name, where in self.layout.slices.items()}
+        for name in self.layout.terms:
+            # The coordinate of a term moves its logarithm one to one, whatever the others are.
+            spec = self.law.params[name]
+            found[name] = (jnp.log(jnp.ravel(params[name])) - spec.centre) / spec.spread
+        return found
+
     def log_priors(self, place: Array, known: Known) -> dict[str, Array]:
         """Name -> log prior density at a place (d,), up to a constant, for each parameter."""
         layout, p = self.layout, self.layout.size
         z, params = self.z(place), self.params(place, known)
         unconstrained = known.frame.middle + known.frame.width * z
+        standard = self.standard(z, params)
         middles, spreads = self.population(place)
         found = {NOISE: _log_noise(place[p], known)}
         if self.growing:
             found[GROWTH] = -0.5 * (place[p + 1] / GROWTH_WIDTH) ** 2
         for name, where in layout.slices.items():
             spec, value = self.law.params[name], params[name]
-            # The coordinate of a term moves its logarithm one to one, whatever the others are.
             term = name in layout.terms
             if name in known.priors:
                 inside = jnp.ravel(jnp.log(value)) if term else unconstrained[where]
                 stretch = jax.vmap(jax.grad(spec.support.constrain))(inside)
                 own = jnp.sum(known.priors[name].log_prob(value))
                 found[name] = own + jnp.sum(jnp.log(jnp.abs(stretch)))
+            elif name not in self.pooled:
+                found[name] = -0.5 * jnp.sum(standard[name] ** 2)
             else:
-                standard = (jnp.log(value) - spec.centre) / spec.spread if term else z[where]
-                if name not in self.pooled:
-                    found[name] = -0.5 * jnp.sum(standard**2)
-                    continue
                 # The typical range is the population's: its middle counts once, not per group.
                 i = self.pooled.index(name)
                 apart = (spreads[i] - POOLED[0]) / POOLED[1]
-                middle = jnp.mean(standard) if term else middles[i]
+                middle = jnp.mean(standard[name]) if term else middles[i]
                 found[name] = -0.5 * (jnp.sum(place[where] ** 2) + middle**2 + apart**2)
         return found
 
@@ -304,12 +311,7 @@ def _standard(model: Model, places: Array, known: Known) -> Array:
     """(draw, p) parameters at places (draw, d) in units of their priors."""
 
     def one(place: Array) -> Array:
-        layout = model.layout
-        out, params = model.z(place), model.params(place, known)
-        for name in layout.terms:
-            spec = layout.law.params[name]
-            standard = (jnp.log(jnp.ravel(params[name])) - spec.centre) / spec.spread
-            out = out.at[layout.slices[name]].set(standard)
-        return out
+        standard = model.standard(model.z(place), model.params(place, known))
+        return jnp.concatenate(list(standard.values()))  # the slices of z are in the same order
 
     return jax.vmap(one)(places)

@@ -278,6 +278,18 @@ class Draws:
             return noise
         return noise * np.exp(self.sampling.growth[:, None] * size_of(self.fit, points))
 
+    def sampled(self) -> tuple[Fit, Sampling]:
+        """The fit of a posterior, and how it was sampled.
+
+        Raises:
+            InputError: The draws are no posterior.
+        """
+        if self.sampling is None or self.fit is None:
+            raise InputError(
+                f"{self.law.name} ({self.origin}) is no posterior; jl.posterior makes one."
+            )
+        return self.fit, self.sampling
+
     def by_mode(self) -> tuple["Draws", ...]:
         """The draws of each separate mode of a posterior, the one with most first."""
         if self.sampling is None:

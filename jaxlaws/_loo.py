@@ -85,12 +85,8 @@ def log_likelihood(draws: Draws) -> np.ndarray:
     Raises:
         InputError: The draws are no posterior, which alone has a noise to judge runs by.
     """
-    sampling = draws.sampling
-    if sampling is None or draws.fit is None:
-        raise InputError(
-            f"{draws.law.name} ({draws.origin}) is no posterior; jl.posterior makes one."
-        )
-    with jax.enable_x64(draws.fit.problem.dtype == "float64"):
+    fit, sampling = draws.sampled()
+    with jax.enable_x64(fit.problem.dtype == "float64"):
         found = _per_run(sampling.model, jnp.asarray(sampling.places), sampling.known)
     live = np.asarray(sampling.known.weight) > 0
     return np.asarray(found, float)[:, live]

@@ -195,7 +195,7 @@ def _modes(model: Model, fits: tuple[Fit, ...], known: Known) -> tuple[np.ndarra
                 f"{fits[g].runs.name}: the posterior density of {model.law.name} is finite at none "
                 "of the fit's minima; check the priors."
             )
-        full = np.sort(np.resize(order[_spread_out(tops[order], MEMBERS)], MEMBERS))
+        full = np.resize(order[_spread_out(tops[order], MEMBERS)], MEMBERS)
         full = full[np.argsort(-heights[full], kind="stable")]
         modes.append(tops[full])
         density.append(heights[full])

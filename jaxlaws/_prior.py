@@ -86,11 +86,15 @@ def _sample(model: Model, known: Known, key: Array, count: int) -> tuple[dict[st
 
 
 def log_priors(draws: Draws) -> dict[str, np.ndarray]:
-    """Name -> (draw,) log prior density of each parameter at the draws of a posterior."""
-    assert draws.sampling is not None  # the caller has looked
-    sampling = draws.sampling
-    found = _log_priors(sampling.model, jnp.asarray(sampling.places), sampling.known)
-    return {name: np.asarray(value, float) for name, value in found.items()}
+    """Name -> (draw,) log prior density of each parameter at the draws of a posterior.
+
+    Raises:
+        InputError: The draws are no posterior.
+    """
+    fit, sampling = draws.sampled()
+    with jax.enable_x64(fit.problem.dtype == "float64"):
+        found = _log_priors(sampling.model, jnp.asarray(sampling.places), sampling.known)
+        return {name: np.asarray(value, float) for name, value in found.items()}
 
 
 @partial(jax.jit, static_argnums=0)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from jaxlaws import datasets
 from jaxlaws._cli._words import nearest
-from jaxlaws._columns import read_table
+from jaxlaws._columns import condition, read_table
 from jaxlaws._errors import InputError
 from jaxlaws._law import Law
 from jaxlaws._runs import Runs
@@ -44,16 +44,7 @@ class Source:
         """
         flat = {k: v for k, v in self.runs.inputs.items() if v.ndim == 1}
         named = self.frame.assign(**flat, target=self.runs.target)
-        try:
-            found = np.asarray(named.eval(query))
-        except Exception as error:
-            raise InputError(
-                f"The query {query!r} could not be read ({error}); write it over "
-                f"{', '.join(map(str, named.columns))}."
-            ) from None
-        if found.dtype != bool or found.shape != (len(named),):
-            raise InputError(f'The query {query!r} is no condition; write it like "N > 1e10".')
-        return found
+        return condition(named, query, "The query", "write it over")
 
 
 def read(args: Any, laws: Sequence[Law], given: Mapping[str, str]) -> Source:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from jax import Array
 
+from jaxlaws._columns import condition
 from jaxlaws._errors import InputError
 from jaxlaws._io import describe
 from jaxlaws._law import Law
@@ -272,18 +273,8 @@ def _largest(runs: Runs, live: np.ndarray, share: float) -> np.ndarray:
 def _asked(runs: Runs, query: str) -> np.ndarray:
     flat = {k: v for k, v in runs.inputs.items() if v.ndim == 1}
     frame = pd.DataFrame({**flat, "target": runs.target})
-    try:
-        held = np.asarray(frame.eval(query))
-    except Exception as error:
-        raise InputError(
-            f"{runs.name}: the hold-out rule {query!r} could not be read ({error}); write "
-            f'"none", "largest 0.2" or a query over {", ".join(frame.columns)}.'
-        ) from None
-    if held.dtype != bool or held.shape != (len(runs),):
-        raise InputError(
-            f'{runs.name}: the hold-out rule {query!r} is no condition; write "N > 1e10".'
-        )
-    return held
+    remedy = 'write "none", "largest 0.2" or a query over'
+    return condition(frame, query, f"{runs.name}: the hold-out rule", remedy)
 
 
 def _fingerprint(runs: Runs) -> str:
