@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from jax import Array
 
-from jaxlaws._compare import extents, same_target
+from jaxlaws._compare import common_space, extents, same_target
+from jaxlaws._coordinates import coordinates
 from jaxlaws._discrepancy import Discrepancy, discrepancy
 from jaxlaws._errors import InputError
 from jaxlaws._fit import check_settings, check_space
@@ -278,9 +279,7 @@ def backtest(
     same_target(laws)
     objective, solver = objective or Huber(), solver or Newton()
     check_settings(objective, solver)
-    if space is None:
-        asked = {law.target.space for law in laws}
-        space = asked.pop() if len(asked) == 1 else "natural"
+    space = space or common_space(laws)
     if cuts < FEWEST:
         raise InputError(f"A backtest takes at least {FEWEST} cuts; got {cuts}.")
     tables = runs.tables if isinstance(runs, Stack) else (runs,)
@@ -306,7 +305,7 @@ def backtest(
 def _plan(laws: Sequence[Law], runs: Runs, size: Sequence[str] | None, cuts: int) -> Backtest:
     """A backtest whose cuts are made and whose numbers are still to come."""
     names = _size(laws, runs, size)
-    p = np.array([sum(int(np.prod(q.size)) for q in law.params.values()) for law in laws])
+    p = np.array([coordinates(law).size for law in laws])
     live = runs.weight > 0
     log_size = _log_size(runs, names)
     ends = np.sort(log_size[live])

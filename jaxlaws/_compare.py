@@ -86,9 +86,7 @@ def compare(
     laws = (laws,) if isinstance(laws, Law) else tuple(laws)
     same_target(laws)
     objective = objective or Huber()
-    if space is None:
-        asked = {law.target.space for law in laws}
-        space = asked.pop() if len(asked) == 1 else "natural"
+    space = space or common_space(laws)
     held, said = _held_out(laws, runs, test)
     live = runs.weight > 0
     settings: dict[str, Any] = dict(
@@ -186,6 +184,12 @@ def same_target(laws: Sequence[Law]) -> None:
                 f"{laws[0].name} predicts {first.name} [{first.unit}] and {law.name} "
                 f"{law.target.name} [{law.target.unit}]; compare laws of the same quantity."
             )
+
+
+def common_space(laws: Sequence[Law]) -> str:
+    """The space that the targets of laws ask for, "natural" where they differ."""
+    asked = {law.target.space for law in laws}
+    return asked.pop() if len(asked) == 1 else "natural"
 
 
 def _held_out(laws: Sequence[Law], runs: Runs, test: Any) -> tuple[np.ndarray, str]:
