@@ -29,11 +29,15 @@ KEEP = 0.005  # no member's share falls below this
 
 
 class Mixture(NamedTuple):
-    """A mixture of multivariate t: share (k,), middle (k, d), root (k, d, d) of the scale."""
+    """A mixture of multivariate t.
+
+    share (k,), middle (k, d), root (k, d, d) of the scale and the inverse (k, d, d) of that root.
+    """
 
     share: Array
     middle: Array
     root: Array
+    inverse: Array
 
     def log_density(self, places: Array) -> Array:
         """(draw,) log density at places (draw, d)."""
@@ -47,15 +51,14 @@ class Mixture(NamedTuple):
     def _members(self, places: Array) -> tuple[Array, Array]:
         d = places.shape[-1]
 
-        def one(share: Array, middle: Array, root: Array) -> tuple[Array, Array]:
-            inverse = solve_triangular(root, jnp.eye(d, dtype=root.dtype), lower=True)
+        def one(share: Array, middle: Array, inverse: Array) -> tuple[Array, Array]:
             square = jnp.sum(((places - middle[None]) @ inverse.T) ** 2, axis=1)
             size = gammaln((FREEDOM + d) / 2) - gammaln(FREEDOM / 2)
-            size -= d / 2 * np.log(FREEDOM * np.pi) + jnp.sum(jnp.log(jnp.diagonal(root)))
+            size += jnp.sum(jnp.log(jnp.diagonal(inverse))) - d / 2 * np.log(FREEDOM * np.pi)
             log = size - (FREEDOM + d) / 2 * jnp.log1p(square / FREEDOM)
             return jnp.log(share) + log, square
 
-        logs, square = jax.vmap(one)(*self)
+        logs, square = jax.vmap(one)(self.share, self.middle, self.inverse)
         return logs.T, square.T
 
     def sample(self, key: Array, count: int) -> Array:
@@ -69,6 +72,14 @@ class Mixture(NamedTuple):
         stretch = jnp.sqrt(FREEDOM / chi)
         noise = jax.random.normal(normal, (count, d)) * stretch[:, None]
         return self.middle[member] + jnp.einsum("sij,sj->si", self.root[member], noise)
+
+
+def mixed(share: Array, middle: Array, root: Array) -> Mixture:
+    """The mixture of members with shares (k,), middles (k, d) and roots (k, d, d)."""
+    one = jnp.eye(root.shape[-1], dtype=root.dtype)
+    return Mixture(
+        share, middle, root, jax.vmap(lambda root: solve_triangular(root, one, lower=True))(root)
+    )
 
 
 @lru_cache(maxsize=128)
@@ -129,7 +140,7 @@ def first(model: Model, modes: Array, density: Array, known: Known) -> Mixture:
     """
     share = jax.nn.softmax(jnp.clip(density - jnp.max(density), -3.0))
     stretch = jnp.geomspace(1.0, BROADEST, len(modes))
-    return Mixture(
+    return mixed(
         share, modes, stretch[:, None, None] * jax.vmap(partial(curved, model, known=known))(modes)
     )
 
@@ -176,7 +187,7 @@ def learn(model: Model, mixture: Mixture, key: Array, known: Known) -> Mixture:
         root = jnp.linalg.cholesky(spread)
         fine = jnp.isfinite(root).all(axis=(1, 2))
         share = jnp.maximum(share, KEEP)
-        return Mixture(
+        return mixed(
             share / jnp.sum(share),
             jnp.where(fine[:, None], middle, mixture.middle),
             jnp.where(fine[:, None, None], root, mixture.root),

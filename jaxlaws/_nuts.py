@@ -1,9 +1,9 @@
-"""NumPyro's NUTS over many data sets and chains in one program, and its diagnostics."""
+"""NUTS over many data sets and chains in one program, and its diagnostics."""
 
 import difflib
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,51 +14,62 @@ from jaxlaws._density import Known, Model
 from jaxlaws._errors import InputError
 from jaxlaws._importance import Mixture
 from jaxlaws._risk import grow, workers
+from jaxlaws._trajectory import Point, Trajectory, advance, begin
 
-WARMUP = 500  # steps of every chain in which its step size and metric are learnt
+WARMUP = 500  # trajectories of every chain in which its step length and metric are learnt
 # Doublings of a trajectory at most, and the acceptance aimed at: a valley that bends needs shorter
 # steps than NUTS takes by itself, and the funnel of a population shorter ones still.
-ORDINARY = dict(max_tree_depth=8, target_accept_prob=0.9)
-POOLED = dict(max_tree_depth=10, target_accept_prob=0.95)
-BLOCK = 32  # data sets whose chains advance side by side
+ORDINARY = (8, 0.9)
+POOLED = (10, 0.95)
+LANES = 64  # chains that advance side by side; the others wait for one of them to end
+STRIDE = 4  # steps of a trajectory between two looks at which have ended
+TABLES = 64  # data sets of one call of the compiled program
+TOLD: tuple[tuple[str, Any], ...] = (  # of every draw, and its type
+    ("diverging", bool),
+    ("n_steps", int),
+    ("acceptance_rate", float),
+    ("energy", float),
+    ("jumped", bool),
+    ("lp", float),
+)
+APART = np.uint32(2**32 - 1)  # the key of a chain's jumps; no turn and step reach this number
+AHEAD = 16  # chains whose jumps are computed at a time
 
 
 def numpyro() -> Any:
-    """The module with NumPyro's functional NUTS.
+    """The module with NumPyro's adaptation of step length and metric.
 
     Raises:
         InputError: It is not installed.
     """
     try:
-        import numpyro.infer.hmc
+        import numpyro.infer.hmc_util
     except ImportError as error:
         raise InputError(
             'posterior needs NumPyro; install the extra: pip install "jaxlaws[bayes]".'
         ) from error
-    return numpyro.infer.hmc
+    return numpyro.infer.hmc_util
 
 
 def run_chains(
     model: Model,
     starts: np.ndarray,
-    middle: np.ndarray,
     root: np.ndarray,
     mixture: Mixture,
     known: Known,
     keys: Array,
     draws: int,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Run NUTS from places in the coordinate that makes the posterior round.
+    """Run NUTS in the metric of a covariance.
 
-    After every step of NUTS a jump to a place drawn from the mixture is offered, and taken with the
+    After every trajectory a jump to a place drawn from the mixture is offered, and taken with the
     probability that leaves the posterior as it is [hastings1970]: where the mixture is good, chains
     pass between modes and along bent valleys that a trajectory does not follow.
 
     Args:
         model: The model.
         starts: (g, chain, d) places.
-        middle: (g, d) origin of the round coordinate.
-        root: (g, d, d) root of the covariance it starts from.
+        root: (g, d, d) root of the covariance that the metric begins with.
         mixture: What jumps are drawn from, leading axis (g,).
         known: The data sets, leading axis (g,).
         keys: (g,) random keys.
@@ -67,90 +78,218 @@ def run_chains(
     Returns:
         (g, chain, draw, d) places and the statistics of every draw, name -> (g, chain, draw).
     """
-    total = len(starts)
-    block = min(BLOCK, 1 << (total - 1).bit_length()) if total else 1
-    run = _sampler(model, WARMUP, draws)
+    total, chains, _ = starts.shape
+    share = -(-total // workers())
+    block = min(TABLES, 1 << (share - 1).bit_length())
+    run = _sampler(model, WARMUP, draws, min(LANES, block * chains))
+    each = jax.vmap(lambda key: jax.random.split(key, chains))(keys)
 
-    def one(begin: int) -> Any:
-        ids = grow(np.arange(begin, min(begin + block, total)), block)
+    def one(first: int) -> Any:
+        ids = grow(np.arange(first, min(first + block, total)), block)
+        count = min(block, total - first)
         mine, jumps = jax.tree.map(lambda leaf: leaf[ids], (known, mixture))
-        each = jax.vmap(lambda key: jax.random.split(key, starts.shape[1]))(keys[ids])
         with (  # settings are per thread, and NumPyro's own code promotes
             jax.enable_x64(starts.dtype == np.float64),
             jax.numpy_dtype_promotion("standard"),
             jax.numpy_rank_promotion("allow"),
         ):
-            found = run(starts[ids], each, middle[ids], root[ids], jumps, mine)
-        return jax.tree.map(lambda leaf: np.asarray(leaf)[: total - begin], found)
+            found = run(starts[ids], each[ids], root[ids], jumps, mine, count * chains)
+        return np.asarray(found)[:count]
 
     with ThreadPoolExecutor(workers()) as pool:
-        out = list(pool.map(one, range(0, total, block)))
-    places, stats = jax.tree.map(lambda *leaves: np.concatenate(leaves), *out)
-    return places, stats
+        out = np.concatenate(list(pool.map(one, range(0, total, block))))
+    stats = {name: out[..., model.size + i].astype(kind) for i, (name, kind) in enumerate(TOLD)}
+    return out[..., : model.size], stats
+
+
+class _Chain(NamedTuple):
+    """A lane: the chain it works at, its adaptation, and its trajectory.
+
+    task: () number of the chain; turn: () trajectories done; pace: state of the dual averaging;
+    step: () length of a step; root: (d, d) the metric; moments: mean, scatter and number of the
+    places of a window.
+    """
+
+    task: Array
+    turn: Array
+    pace: Any
+    step: Array
+    root: Array
+    moments: Any
+    path: Trajectory
 
 
 @lru_cache(maxsize=32)  # one compiled sampler per model and lengths
-def _sampler(model: Model, warmup: int, draws: int) -> Any:
-    def gen(middle: Array, root: Array, known: Known) -> Any:
-        def potential(round_: Array) -> Array:
-            value = -model.log_density(middle + root @ round_, known)
-            return jnp.where(jnp.isfinite(value), value, jnp.inf)
+def _sampler(model: Model, warmup: int, draws: int, lanes: int) -> Any:
+    most, target = POOLED if model.pooled else ORDINARY
+    pace_begin, pace_next = numpyro().dual_averaging()
+    moments_begin, moments_next, moments_end = numpyro().welford_covariance(diagonal=False)
+    windows = numpyro().build_adaptation_schedule(warmup)[1:-1]
+    closes = jnp.asarray([window.end for window in windows], jnp.int32)
+    d = model.size
 
-        return potential
+    def of(data: Any, many: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf[data], many)
 
-    init, step = numpyro().hmc(potential_fn_gen=gen, algo="NUTS")
-
-    def jump(state: Any, mixture: Mixture, middle: Array, root: Array, known: Known) -> Any:
-        draw, accept, rest = jax.random.split(state.rng_key, 3)
-        there = mixture.sample(draw, 1)
-        round_ = jnp.linalg.solve(root, there[0] - middle)
-        energy, slope = jax.value_and_grad(gen(middle, root, known))(round_)
-        here = middle + root @ state.z
-        proposed = mixture.log_density(jnp.stack([here, there[0]]))
-        gain = state.potential_energy - energy + proposed[0] - proposed[1]
-        taken = jnp.log(jax.random.uniform(accept, dtype=gain.dtype)) < gain
-        moved = state._replace(z=round_, potential_energy=energy, z_grad=slope)
-        state = jax.tree.map(partial(jnp.where, taken), moved, state)
-        return state._replace(rng_key=rest), taken
-
-    def chain(
-        start: Array, key: Array, middle: Array, root: Array, mixture: Mixture, known: Known
+    def every(
+        starts: Array, keys: Array, roots: Array, mixture: Mixture, known: Known, count: Array
     ) -> Any:
-        args = (middle, root, known)
-        state = init(
-            jnp.linalg.solve(root, start - middle),
-            warmup,
-            dense_mass=True,
-            model_args=args,
-            rng_key=key,
-            **(POOLED if model.pooled else ORDINARY),
+        tables, chains, _ = starts.shape
+        total = tables * chains
+        starts, keys = starts.reshape(total, d), keys.reshape(total)
+
+        def potential(data: Array) -> Any:
+            mine = of(data, known)
+
+            def energy(place: Array) -> Array:
+                value = -model.log_density(place, mine)
+                return jnp.where(jnp.isfinite(value), value, jnp.inf)
+
+            return energy
+
+        def offers(task: Array) -> tuple[Point, Array]:
+            """The start of a chain and the jumps of all its turns, and their log proposal."""
+            mine = of(task // chains, mixture)
+            own = jax.random.split(jax.random.fold_in(keys[task], APART), warmup + draws)
+            jumps = jax.vmap(lambda key: mine.sample(key, 1)[0])(own)
+            places = jnp.concatenate([starts[task][None], jumps])
+            found = jax.vmap(jax.value_and_grad(potential(task // chains)))(places)
+            return Point(places, *found), mine.log_density(places)
+
+        offered = jax.lax.map(
+            offers, jnp.arange(total, dtype=jnp.int32), batch_size=min(AHEAD, total)
         )
 
-        def one(state: Any, _: None) -> tuple[Any, Any]:
-            state = step(state, args)
-            told = dict(
-                diverging=state.diverging,
-                n_steps=state.num_steps,
-                acceptance_rate=state.accept_prob,
-                energy=state.energy,
+        def chance(task: Array, turn: Array, step: Array) -> Array:
+            """A random key that depends on the chain's own turn and step alone."""
+            return jax.random.fold_in(keys[task], (turn << most) + step)
+
+        def kicked(point: Point, normal: Array) -> Trajectory:
+            """A turn's trajectory at its start, from the turn's normal numbers."""
+            return begin(point, normal[:d], normal[d] < 0, most)
+
+        def normals(task: Array, turn: Array) -> Array:
+            """(d + 2,) normal numbers of a turn: its momentum, direction, and the jump before."""
+            key = chance(task, turn, jnp.asarray((1 << most) - 1, jnp.int32))
+            return jax.random.normal(key, (d + 2,), np.float32).astype(starts.dtype)
+
+        def fresh(task: Array) -> _Chain:
+            """A chain at its start."""
+            step, none = jnp.ones((), starts.dtype), jnp.zeros((), jnp.int32)
+            return _Chain(
+                task=task,
+                turn=none,
+                pace=pace_begin(jnp.log(10 * step)),
+                step=step,
+                root=roots[task // chains],
+                moments=moments_begin(d),
+                path=kicked(of((task, 0), offered[0]), normals(task, none)),
             )
-            state, taken = jump(state, mixture, *args)
-            told |= dict(jumped=taken, lp=-state.potential_energy)
-            return state, (middle + root @ state.z, told)
 
-        # Warm-up and sampling in one loop: the step is compiled once.
-        out = jax.lax.scan(one, state, length=warmup + draws)[1]
-        return jax.tree.map(lambda leaf: leaf[warmup:], out)
+        def forth(lane: _Chain) -> tuple[_Chain, Array, Array]:
+            """Some steps of a lane, and if they end a trajectory, the jump and the next one."""
+            task, data = lane.task, lane.task // chains
+            turn = jnp.minimum(lane.turn, warmup + draws - 1)
 
-    def every(starts: Array, keys: Array, *args: Any) -> Any:
-        # One axis of lanes and not two: NumPyro's step is traced once less.
-        g, chains = starts.shape[:2]
-        lanes = jax.tree.map(lambda leaf: jnp.repeat(leaf, chains, axis=0), args)
-        flat = starts.reshape(g * chains, -1), keys.reshape(g * chains)
-        out = jax.vmap(chain)(*flat, *lanes)
-        return jax.tree.map(lambda leaf: leaf.reshape(g, chains, *leaf.shape[1:]), out)
+            def grow(_: int, state: Any) -> Any:
+                path, ended, _ = state
+                even = jax.random.uniform(chance(task, turn, path.steps), (3,), np.float32)
+                after = advance(path, potential(data), lane.root, lane.step, even)
+                return _where(ended, state, after)
+
+            no = jnp.zeros((), bool)
+            path, ended, diverged = jax.lax.fori_loop(0, STRIDE, grow, (lane.path, no, no))
+            normal = normals(task, turn + 1)
+            point, accepted = path.whole.drawn, path.accept / path.steps
+
+            there, proposed = of((task, turn + 1), offered)
+            here = of(data, mixture).log_density(point.place[None])[0]
+            gain = point.energy - there.energy + here - proposed
+            jumped = jax.scipy.stats.norm.logcdf(normal[-1]) < gain
+            point = jax.tree.map(partial(jnp.where, jumped), there, point)
+
+            pace = pace_next(target - accepted, lane.pace)
+            step = jnp.exp(jnp.where(turn == warmup - 1, pace[1], pace[0]))
+            learns = ended & (turn < warmup)
+            within = ended & (turn >= windows[0].start) & (turn <= windows[-1].end)
+            after = _Chain(
+                task=task,
+                turn=lane.turn + ended,
+                pace=_where(learns, pace, lane.pace),
+                step=jnp.where(learns, step, lane.step).astype(lane.step.dtype),
+                root=lane.root,
+                moments=_where(within, moments_next(point.place, lane.moments), lane.moments),
+                path=_where(ended, kicked(point, normal), path),
+            )
+            told = diverged, path.steps, accepted, path.whole.total, jumped, -point.energy
+            row = jnp.stack([jnp.asarray(value, starts.dtype) for value in told])
+            return after, ended, jnp.concatenate([point.place, row])
+
+        def widened(lane: _Chain) -> _Chain:
+            """A lane whose window closes: the metric becomes the covariance of its places."""
+            # Stan's shrinkage is meant for a coordinate that is round already.
+            begun = roots[lane.task // chains]
+            mean, scatter, number = lane.moments
+            inverse = jax.scipy.linalg.solve_triangular(
+                begun, jnp.eye(d, dtype=begun.dtype), lower=True
+            )
+            round_ = moments_end((mean, inverse @ scatter @ inverse.T, number), regularize=True)[0]
+            root = begun @ jnp.linalg.cholesky(round_)
+            fine = jnp.isfinite(root).all()
+            return lane._replace(
+                root=jnp.where(fine, root, lane.root),
+                moments=moments_begin(d),
+                pace=pace_begin(jnp.log(10 * lane.step)),
+            )
+
+        def step(state: Any) -> Any:
+            lane, following, out = state
+            working = (lane.task < count) & (lane.turn < warmup + draws)
+            before = lane.turn
+            lane, ended, told = jax.vmap(forth)(lane)
+            ended &= working
+
+            # Rare events, and no work where no lane has one.
+            closing = ended & jnp.any(before[:, None] == closes[None], axis=1)
+            lane = jax.lax.cond(
+                jnp.any(closing),
+                lambda lane: _where(closing, jax.vmap(widened)(lane), lane),
+                lambda lane: lane,
+                lane,
+            )
+            row = jnp.where(ended & (before >= warmup), lane.task, total)
+            out = out.at[row, before - warmup].set(told, mode="drop")
+            done = ended & (lane.turn == warmup + draws)
+            task = following + jnp.cumsum(done, dtype=jnp.int32) - 1
+            lane = jax.lax.cond(
+                jnp.any(done),
+                lambda lane: _where(
+                    done & (task < count), jax.vmap(fresh)(jnp.minimum(task, total - 1)), lane
+                ),
+                lambda lane: lane,
+                lane,
+            )
+            return lane, following + jnp.sum(done, dtype=jnp.int32), out
+
+        def left(state: Any) -> Array:
+            lane = state[0]
+            return jnp.any((lane.task < count) & (lane.turn < warmup + draws))
+
+        first = jax.vmap(fresh)(jnp.arange(lanes, dtype=jnp.int32))
+        out = jnp.zeros((total, draws, d + len(TOLD)), starts.dtype)
+        out = jax.lax.while_loop(left, step, (first, jnp.asarray(lanes, jnp.int32), out))[2]
+        return out.reshape(tables, chains, draws, -1)
 
     return jax.jit(every)
+
+
+def _where(which: Array, yes: Any, no: Any) -> Any:
+    """The leaves of one tree or the other, by lane."""
+
+    def pick(a: Array, b: Array) -> Array:
+        return jnp.where(which.reshape(which.shape + (1,) * (a.ndim - which.ndim)), a, b)
+
+    return jax.tree.map(pick, yes, no)
 
 
 def agreement(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

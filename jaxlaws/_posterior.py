@@ -248,24 +248,23 @@ def _by_nuts(
     """What NUTS finds of each data set, from its modes and the mixture's places."""
     mixture, places, log = found
     bent = np.asarray(_curved(model, jnp.asarray(modes[:, 0]), known))
-    middles, roots, starts = [], [], []
+    roots, starts = [], []
     for g, (own, heights) in enumerate(zip(modes, density, strict=True)):
         rng = np.random.default_rng(g)
         best = _spread_out(own[heights >= heights[0] - LOW], count)
         weight = _truncated(log[g])
         if 1 / np.sum(weight**2) < ENOUGH * model.size:  # too few count to tell a shape
-            middle, root = own[0], bent[g]
+            root = bent[g]
             near = rng.standard_normal((count - len(best), model.size))
-            rest = middle + 0.5 * near @ root.T
+            rest = own[0] + 0.5 * near @ root.T
         else:
             middle = weight @ places[g]
             off = (places[g] - middle) * np.sqrt(weight)[:, None]
             root = np.linalg.cholesky(off.T @ off + 1e-9 * np.sum(off**2) * np.eye(model.size))
             rest = places[g][rng.choice(len(weight), count - len(best), p=weight)]
         starts.append(np.concatenate([own[best], rest]))
-        middles.append(middle)
         roots.append(root)
-    where = np.stack(starts), np.stack(middles), np.stack(roots)
+    where = np.stack(starts), np.stack(roots)
     ends, stats = run_chains(model, *where, mixture, known, keys, draws)
     return [
         (ends[g], {k: v[g] for k, v in stats.items()}, "NUTS", np.nan) for g in range(len(modes))

@@ -27,7 +27,7 @@ RANKS = [
     ["_search"],
     ["_fit"],
     ["_refit", "_rolling", "_interval", "_curvature", "_density"],
-    ["_sampling", "_importance", "_nuts"],
+    ["_sampling", "_importance", "_trajectory", "_nuts"],
     ["_draws"],
     ["_bootstrap"],
 ]

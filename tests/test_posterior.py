@@ -13,7 +13,7 @@ from jax import Array
 
 import jaxlaws as jl
 from jaxlaws._density import NOISE_SHARE, NOISE_WIDTH, Model, known_of
-from jaxlaws._importance import Mixture
+from jaxlaws._importance import mixed
 from jaxlaws._psis import smoothed
 from jaxlaws._support import positive
 from jaxlaws.quantities import Exponent, Loss, Params
@@ -207,7 +207,7 @@ def test_what_the_prior_alone_decides_is_said() -> None:
 def test_the_mixture_draws_what_its_density_says() -> None:
     """The mean of p/q over draws of q is one: within five standard errors."""
     with jax.enable_x64(True):
-        mixture = Mixture(
+        mixture = mixed(
             jnp.asarray([0.3, 0.7]),
             jnp.asarray([[0.0, 1.0], [2.0, -1.0]]),
             jnp.asarray([[[1.0, 0.0], [0.5, 0.8]], [[0.4, 0.0], [-0.2, 0.6]]]),
