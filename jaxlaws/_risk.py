@@ -24,6 +24,7 @@ from jaxlaws._solver import Newton, Solution, Tasks, solve_on
 ROWS = 2048  # resamples per compiled call where the runs are few; fits the cache of a core
 SCHEDULES = 4  # lanes of a law whose every run holds a whole schedule: 64 would take 26 GB
 CELLS = 2**22  # resamples x runs per compiled call at most
+CACHED = 2**13  # lanes x runs in work at a time on a core: a step's arrays stay in its cache
 
 
 class Shared(NamedTuple):
@@ -195,20 +196,26 @@ def minimise(
     number = np.dtype(problem.dtype)
     block = max(8, min(ROWS, CELLS // problem.runs))
     most = SCHEDULES if "curve" in problem.law.inputs else 64
+    if jax.default_backend() == "cpu":
+        most = min(most, max(4, CACHED // problem.runs))
     lanes = solver.lanes or max(1, min(most, block, CELLS // 8 // problem.runs))
     bounds = problem.layout.bounds(problem.dtype)
     widen = np.broadcast_to(np.asarray(widen, float), (total,))
     risk = objective_of(problem.law, problem.space)
     mesh = _mesh()
     apart, everywhere = (NamedSharding(mesh, spec) for spec in (P("task"), P()))
+    # Few tasks are shared out to the cores as well, but never so that lanes stay empty.
+    share = block
+    if mesh.size == 1:
+        share = max(min(lanes, block), min(block, -(-total // workers())))
 
     def pack(begin: int) -> tuple[Tasks, np.ndarray, Row]:
         """The tasks of one block, how many count, and their resamples."""
-        part = slice(begin, max(begin + 1, min(begin + block, total)))
+        part = slice(begin, max(begin + 1, min(begin + share, total)))
         mine = np.arange(part.start, part.stop) % total  # a device without work repeats the first
         unique, index = np.unique(rows[mine], return_inverse=True)
         full = partial(grow, length=block)
-        weight, target, data = table(full(unique))
+        weight, target, data = table(unique)
         if target is None:
             target = problem.target[data]
         sides = [
@@ -218,14 +225,14 @@ def minimise(
         parts: Any = (np.clip(starts[mine], *sides), index, widen[mine], *sides)
         kinds: Any = (number, np.int32, number, number, number)
         leaves: Any = (full(v).astype(kind) for v, kind in zip(parts, kinds, strict=True))
-        count = np.array([max(0, min(block, total - begin))], np.int32)
+        count = np.array([max(0, min(share, total - begin))], np.int32)
         found: Any = (weight, target, data)
         kinds = (number, number, np.int32)
-        own: Any = (np.asarray(v, kind) for v, kind in zip(found, kinds, strict=True))
+        own: Any = (full(np.asarray(v, kind)) for v, kind in zip(found, kinds, strict=True))
         return Tasks(*leaves), count, Row(*own)
 
     def one(begin: int) -> Solution:
-        packed = [pack(begin + i * block) for i in range(mesh.size)]
+        packed = [pack(begin + i * share) for i in range(mesh.size)]
         together = jax.tree.map(lambda *leaves: np.concatenate(leaves), *packed)
         tasks, count, resamples = jax.device_put(together, apart)
         with jax.transfer_guard("disallow"):
@@ -240,10 +247,10 @@ def minimise(
                 max_steps=solver.max_steps,
             )
         # Only the last device that has work has less than a block of it.
-        most = min(mesh.size * block, total - begin)
+        most = min(mesh.size * share, total - begin)
         return jax.tree.map(lambda leaf: leaf[:most], jax.device_get(found))
 
-    begins = range(0, total, mesh.size * block)
+    begins = range(0, total, mesh.size * share)
     out: list[Any] = [None] * len(begins)
     done = 0
     # XLA uses one core well for small programs; blocks on threads use the others.
@@ -253,9 +260,9 @@ def minimise(
     ):
         shared = jax.device_put(problem.shared, everywhere)
         inside = partial(_with_precision, problem.dtype, one)
-        first = pool.submit(inside, begins[0])
-        first.result() if len(begins) > 1 else None  # compile once, before the others ask
-        jobs = [first, *(pool.submit(inside, b) for b in begins[1:])]
+        if len(begins) > 1:  # a block without tasks compiles, so that the others need not wait
+            pool.submit(inside, total).result()
+        jobs = [pool.submit(inside, begin) for begin in begins]
         try:
             for i, job in enumerate(jobs):
                 out[i] = job.result()
