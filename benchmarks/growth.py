@@ -1,53 +1,140 @@
-"""Time and peak memory of the bootstrap of Epoch's 240 points against the number of resamples.
+"""Time and peak memory against the number of resamples, runs, parameters and starts.
 
-    python -m benchmarks.growth 1000 10000 100000 1000000
-
-Each count runs in a process of its own, so that its peak memory is its own.
+Every point runs in a process of its own, so that its peak memory is its own. The task is done twice
+and timed the second time, compiled.
 """
 
-import argparse
-import resource
-import subprocess
-import sys
 import time
+import warnings
+from collections.abc import Callable
+from typing import Annotated, Any
 
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 import jaxlaws as jl
+from benchmarks.clock import fresh, peak
+from benchmarks.record import Goal, Section
+from jaxlaws._law import Parameter, Variable
+from jaxlaws._support import positive
+from jaxlaws.quantities import Entropy, Loss
+
+GOAL = 1.05  # of an exponent
+NOISE = 0.01
+TRUTH = dict(E=1.8172, A=482.01, B=2085.43, alpha=0.3478, beta=0.3658)
+COUNTS = {
+    "resamples": (100, 1000, 10_000, 100_000, 1_000_000),
+    "runs": (10, 100, 1000, 10_000, 100_000, 1_000_000),
+    "parameters": (3, 5, 9, 15, 21, 29),
+    "starts": (1, 10, 100, 1000, 4500),
+}
+SMOKE = {"resamples": (10, 20), "runs": (10, 20), "parameters": (3, 5), "starts": (1, 2)}
 
 
-def one(draws: int) -> None:
-    """Bootstrap once after a warm-up; print draws, seconds, peak GiB and standard errors."""
+def resamples(count: int) -> dict[str, Any]:
+    """Bootstrap of Epoch's points."""
     fit = jl.fit(jl.laws.chinchilla, jl.datasets.runs("chinchilla_epoch"))
-    jl.bootstrap(fit, draws=min(draws, 1000))  # compiles
-    began = time.perf_counter()
-    boot = jl.bootstrap(fit, draws=draws)
-    seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    se = boot.frame()["se"]
-    print(draws, f"{seconds:.3f}", f"{peak:.3f}", f"{boot.failed:.2e}", *(f"{v:.5g}" for v in se))
+    return timed(lambda: jl.bootstrap(fit, draws=count))
 
 
-def main() -> None:
-    """Run every count in its own process and print the growth exponent of time."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("draws", type=int, nargs="*", default=[1000, 10_000, 100_000, 1_000_000])
-    parser.add_argument("--one", action="store_true", help="this process does the only count")
-    options = parser.parse_args()
-    if options.one:
-        one(options.draws[0])
-        return
-    print("draws seconds peak_GiB failed se(E) se(A) se(B) se(alpha) se(beta)")
-    rows = []
-    for draws in options.draws:
-        command = [sys.executable, "-m", "benchmarks.growth", "--one", str(draws)]
-        line = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-        print(line, flush=True)
-        rows.append([float(word) for word in line.split()[:2]])
-    if len(rows) > 1:
-        count, seconds = np.log(np.array(rows)).T
-        print(f"time grows as draws^{np.polyfit(count, seconds, 1)[0]:.3f}")
+def runs(count: int) -> dict[str, Any]:
+    """A fit of simulated runs of Chinchilla's law, 8 starts, least squares."""
+    rng = np.random.default_rng(0)
+    N, D = np.exp(rng.uniform(np.log([[4e7], [8e8]]), np.log([[2e10], [6e11]]), (2, count)))
+    loss = np.asarray(jl.laws.chinchilla(N, D, **TRUTH)) * np.exp(
+        NOISE * rng.standard_normal(count)
+    )
+    table = jl.Runs.from_arrays(loss, N=N, D=D)
+    return timed(lambda: jl.fit(jl.laws.chinchilla, table, objective=jl.Squared(), starts=8))
 
 
-if __name__ == "__main__":
-    main()
+def additive(terms: int) -> jl.Law:
+    """A law of 1 + 2 x terms parameters: an entropy and so many power laws."""
+
+    def fn(
+        x: Annotated[Array, Variable("scale", size=(terms,))],
+        *,
+        E: Entropy,
+        A: Annotated[Array, Parameter("", positive, (1.0, 1e6), (terms,))],
+        alpha: Annotated[Array, Parameter("", positive, (0.03, 1.5), (terms,))],
+    ) -> Loss:
+        r"""A sum of power laws.
+
+        $$L = E + \sum_j A_j x_j^{-\alpha_j}$$
+        """
+        return E + jnp.sum(A * x**-alpha)
+
+    return jl.law(fn, name=f"additive({terms})")
+
+
+def parameters(count: int) -> dict[str, Any]:
+    """A fit of 240 simulated runs of a sum of power laws, 16 starts, least squares."""
+    terms = (count - 1) // 2
+    rng, law = np.random.default_rng(0), additive((count - 1) // 2)
+    x = np.exp(rng.uniform(np.log(30.0), np.log(1e7), (240, terms)))
+    alpha = np.linspace(0.2, 0.6, terms)
+    exact = 1.8 + np.sum(2.0 * 30.0**alpha * x**-alpha, axis=1)
+    table = jl.Runs.from_arrays(exact * np.exp(NOISE * rng.standard_normal(240)), x=x)
+    return timed(lambda: jl.fit(law, table, objective=jl.Squared(), starts=16))
+
+
+def starts(count: int) -> dict[str, Any]:
+    """A fit of Epoch's points."""
+    table = jl.datasets.runs("chinchilla_epoch")
+    return timed(lambda: jl.fit(jl.laws.chinchilla, table, starts=count))
+
+
+def timed(job: Callable[[], Any]) -> dict[str, Any]:
+    """Seconds of the second of two calls, the steps that a fit took, and the peak memory."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        job()
+        begin = time.perf_counter()
+        done = job()
+        seconds = time.perf_counter() - begin
+    return dict(seconds=seconds, steps=float(done.solution.steps.mean()), peak=peak())
+
+
+def measure(smoke: bool = False) -> Section:
+    """The table and curves of growth."""
+    rows, goals = [], []
+    for what, counts in (SMOKE if smoke else COUNTS).items():
+        found = [fresh(f"growth:{what}", count) for count in counts]
+        x = np.log(counts)
+        exponents = {}
+        for measured in ("seconds", "peak"):
+            y = np.log([one[measured] for one in found])
+            exponents[measured] = float(np.polyfit(x, y, 1)[0])
+            exponents[measured, "last"] = float((y[-1] - y[-2]) / (x[-1] - x[-2]))
+        rows += [
+            {
+                "against": what,
+                "count": c,
+                "time, s": one["seconds"],
+                "peak, GiB": one["peak"],
+                "mean steps": one["steps"],
+            }
+            for c, one in zip(counts, found, strict=True)
+        ]
+        goals.append(
+            Goal(
+                f"{what}: exponents at most {GOAL}"
+                if what != "parameters"
+                else f"{what}: exponents",
+                f"time {exponents['seconds']:.2f} (last two points "
+                f"{exponents['seconds', 'last']:.2f}), memory {exponents['peak']:.2f} "
+                f"({exponents['peak', 'last']:.2f})",
+                what == "parameters" or max(exponents["seconds"], exponents["peak"]) <= GOAL,
+            )
+        )
+    return Section(title="Growth", text=TEXT, rows=rows, goals=goals)
+
+
+TEXT = """\
+Each row is a process of its own: the task twice, timed the second time; memory is the peak of the
+whole process, interpreter and compiler included. Resamples: a bootstrap of Epoch's 240 points.
+Runs: a fit of simulated runs from 8 starts, least squares. Parameters: a fit of 240 simulated runs
+by a sum of 1 to 14 power laws from 16 starts, least squares. Starts: a fit of Epoch's points.
+Exponents are slopes of straight lines through the logarithms of all points; that of the last two
+points stands beside, since a fixed cost flattens the whole."""
