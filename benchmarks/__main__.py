@@ -20,6 +20,7 @@ SECTIONS = {
     "tables": "100 tables at once",
     "floor": "how far from what the machine could do",
     "growth": "time and memory against resamples, runs, parameters, starts",
+    "lanes": "the solver's lanes, down to lock-step",
     "hardware": "float32, cores, devices",
     "posterior": "effective draws a second against plain NumPyro",
     "startup": "imports and the command line",

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -32,13 +34,20 @@ OTHERS = ("trust-exact", "trust-krylov", "dogleg", "Newton-CG")
 
 
 def counts(fit: Fit, draws: int, sample: int) -> dict[str, float]:
-    """Mean evaluations a refit: ours, and the fewest of any second-order method on a sample.
+    """Evaluations: of a whole bootstrap, and a refit's, ours and the fewest of any method.
 
-    An evaluation is value, gradient and Hessian at one point. Ours counts all of a bootstrap, the
-    restarts of its probe included; the others are counted until they first stand within `REACHED`
-    of the lowest value, from the same start, on the first resamples.
+    An evaluation is value, gradient and Hessian at one point. All of a bootstrap has the restarts
+    of its probe. A refit's are means over the first resamples: ours until it says that it
+    converged, the others' until they first stand within `REACHED` of the lowest value.
     """
-    boot = jl.bootstrap(fit, draws=draws)
+    every = []
+
+    def counted(*values: Any, **settings: Any) -> Any:
+        every.append(solve(*values, **settings))
+        return every[-1]
+
+    with mock.patch("jaxlaws._refit.minimise", counted):
+        boot = jl.bootstrap(fit, draws=draws)
     with jax.enable_x64(True):
         weight = np.asarray(jl.Pairs().draw(jax.random.key(0), np.arange(sample), fit.sample)[0])
     alone = solve(
@@ -54,6 +63,7 @@ def counts(fit: Fit, draws: int, sample: int) -> dict[str, float]:
         for method in OTHERS:
             needed[i] = min(needed[i], evaluations(fit, weight[i], method, best[i]))
     return dict(
+        all=float(sum(part.steps.sum() for part in every)),
         ours=float(alone.steps.mean()),
         needed=float(needed.mean()),
     )
@@ -119,6 +129,31 @@ def by_hand(a: Array, b: Array, e: Array) -> Array:
     return total.sum(axis=0)
 
 
+def autodiff(fit: Fit) -> Callable[[Array, Array, Array], Array]:
+    """Our own evaluation, value, gradient and Hessian by autodiff, shaped like `by_hand`."""
+    problem = fit.problem
+    risk, z = objective_of(problem.law, problem.space), jnp.asarray(fit.minima[0])
+    target = jnp.asarray(problem.target[0])
+
+    def one(weight: Array, nudge: Array) -> Array:
+        row = Row(weight, target, jnp.zeros((), jnp.int32))
+        at = partial(risk, widen=jnp.ones(()), shared=problem.shared, row=row)
+
+        def slope(z: Array) -> tuple[Array, tuple[Array, Array]]:
+            value, grad = jax.value_and_grad(at)(z)
+            return grad, (value, grad)
+
+        hess, (value, grad) = jax.jacfwd(slope, has_aux=True)(z + nudge)
+        return value + grad.sum() + hess.sum()
+
+    def body(a: Array, b: Array, e: Array) -> Array:
+        # The weights are any positive numbers; one sum a lane hangs on the loop's total.
+        found = jax.vmap(one, (0, None))(-a, 1e-9 * (e[0, 0] - 1.8))
+        return jnp.broadcast_to(found.sum(), a.shape[1:])
+
+    return body
+
+
 def price(body: Callable[[Array, Array, Array], Array], runs: int) -> float:
     """Nanoseconds of one run's evaluation with all cores at work, each on its own thread."""
 
@@ -155,8 +190,10 @@ def measure(smoke: bool = False) -> Section:
         begin = time.perf_counter()
         jl.bootstrap(fit, draws=draws)
         seconds.append(time.perf_counter() - begin)
-    each = {body.__name__: price(body, runs) for body in (transcendental, by_hand)}
+    bodies = dict(transcendental=transcendental, by_hand=by_hand, autodiff=autodiff(fit))
+    each = {name: price(body, runs) for name, body in bodies.items()}
     floor = {k: draws * found["needed"] * runs * ns * 1e-9 for k, ns in each.items()}
+    own = found["all"] * runs * each["autodiff"] * 1e-9
     rows = [
         {"what": f"refits ({draws}), s", "value": min(seconds)},
         {"what": "evaluations a refit, ours", "value": found["ours"]},
@@ -168,6 +205,10 @@ def measure(smoke: bool = False) -> Section:
         },
         {"what": "floor of exponentials and logarithms, s", "value": floor["transcendental"]},
         {"what": "floor with derivatives by hand, s", "value": floor["by_hand"]},
+        {"what": "evaluations of the whole bootstrap, ours", "value": found["all"]},
+        {"what": "ns a run: our evaluation, by autodiff", "value": each["autodiff"]},
+        {"what": "of the refits: evaluations at that price, s", "value": own},
+        {"what": "of the refits: all else, s", "value": min(seconds) - own},
         {"what": "refits / floor", "value": min(seconds) / floor["transcendental"]},
         {"what": "refits / floor with derivatives", "value": min(seconds) / floor["by_hand"]},
     ]
@@ -183,4 +224,5 @@ and from the minimum of the points as they are, until within 1e-9 of the lowest 
 a run is that of bare fused loops over {LANES} x 240 numbers in float64, compiled by XLA and run on
 every core at once, the fastest of {4 * REPEATS}. The floor is refits x evaluations x runs x
 price: it leaves out derivatives, sums, the solver's own algebra, drawing the resamples and the
-restarts of the probe."""
+restarts of the probe. `all else` is what a whole bootstrap takes beyond its evaluations: steps,
+the queue of lanes, lanes that wait for the last, drawing the resamples."""

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 import jaxlaws as jl
-from benchmarks.peers import OPTIMISTIX, SCIPY, Contender, Result, contend, worth
+from benchmarks.peers import OPTIMISTIX, SCIPY, Contender, Result, contend, small, worth
 from benchmarks.peers.common import Points
 from benchmarks.record import Goal, Section
 from benchmarks.speed import BEST
@@ -46,7 +46,8 @@ def measure(smoke: bool = False) -> Section:
     points = starts()
     if smoke:
         points = points._replace(counts=points.counts[:20], starts=points.starts[:20])
-    chosen = [c for c in CONTENDERS if c.script != "optimistix_bfgs"] if smoke else CONTENDERS
+    scripts = ("jaxlaws_fit", "jaxlaws_grid", "scipy_bfgs", "scipy_lbfgsb")
+    chosen = small(CONTENDERS, scripts) if smoke else CONTENDERS
     results = contend(chosen, {c.name: points for c in chosen}, rounds=1 if smoke else ROUNDS)
     return section(results, points)
 

@@ -29,7 +29,7 @@ COUNTS = {
     "parameters": (3, 5, 9, 15, 21, 29),
     "starts": (1, 10, 100, 1000, 4500),
 }
-SMOKE = {"resamples": (10, 20), "runs": (10, 20), "parameters": (3, 5), "starts": (1, 2)}
+SMOKE = {"resamples": (10, 20), "starts": (1, 2)}
 
 
 def resamples(count: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +158,11 @@ def _environment(packages: tuple[str, ...], folder: Path) -> str:
         subprocess.run(["uv", "venv", "--python", sys.executable, str(home)], **tidy)
         subprocess.run(["uv", "pip", "install", "--python", python, *packages], **tidy)
     return python
+
+
+def small(contenders: Sequence[Contender], scripts: Sequence[str]) -> list[Contender]:
+    """Of the contenders those of the given scripts, in this environment: nothing is installed."""
+    return [replace(c, packages=()) for c in contenders if c.script in scripts]
 
 
 def worth(result: Result, points: Points) -> np.ndarray:
