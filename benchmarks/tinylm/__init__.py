@@ -1,0 +1,1 @@
+"""A scaling study of our own: byte-level language models, designed, trained and predicted here."""

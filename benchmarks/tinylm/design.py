@@ -1,0 +1,125 @@
+"""The design: what is trained, in the order in which it is worth having."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.tinylm.model import CONTEXT, Shape
+from benchmarks.tinylm.train import WIDEST, Run, at_once
+
+SHAPES = (
+    Shape(1, 8, 1),
+    Shape(1, 12, 1),
+    Shape(1, 16, 1),
+    Shape(2, 16, 1),
+    Shape(3, 16, 1),
+    Shape(2, 24, 1),
+    Shape(2, 32, 2),
+    Shape(3, 32, 2),
+    Shape(2, 48, 2),
+    Shape(3, 48, 2),
+    Shape(3, 64, 2),
+    Shape(4, 64, 2),
+    Shape(4, 80, 2),
+    Shape(4, 96, 3),
+    Shape(5, 112, 4),
+    Shape(6, 128, 4),
+)
+BUDGETS = np.geomspace(3.2e9, 4e12, 12)  # 6 N D
+PROFILE = 7  # sizes per budget
+RATIO = 40.0  # bytes per parameter that the middle of a profile has, a guess before the runs
+REPEATED = (500, 2000)  # blocks of the small corpora
+EPOCHS = (1, 2, 4, 8, 16, 40)
+TRIED = ("constant", "cosine", "cosine_double", "wsd_10", "wsd_30")
+
+
+def rate(shape: Shape, tokens: float) -> float:
+    """Return the default peak learning rate: Step Law's exponents, the factor of the pilot."""
+    return float(min(0.06, 0.4 * shape.params**-0.713 * tokens**0.307))
+
+
+def batch(tokens: float, shape: Shape) -> int:
+    """Return the default blocks per step: Step Law's exponent, the factor of the pilot."""
+    micro = at_once(shape)
+    blocks = 0.2 * tokens**0.571 / CONTEXT
+    return int(np.clip(round(blocks / micro), 1, WIDEST // micro)) * micro
+
+
+def run(name: str, purpose: str, shape: Shape, tokens: float, **other: object) -> Run:
+    """Return a run with the default batch and rate."""
+    size = int(other.pop("batch", 0)) or batch(tokens, shape)
+    peak = float(other.pop("rate", 0.0)) or rate(shape, tokens)
+    return Run(name, purpose, shape, size, max(1, round(tokens / size / CONTEXT)), peak, **other)
+
+
+def surface() -> list[Run]:
+    """Return the IsoFLOP profiles: seven sizes around the guessed optimum of every budget."""
+    runs = []
+    for level, budget in enumerate(BUDGETS):
+        middle = np.log(budget / 6 / RATIO) / 2
+        nearest = sorted(SHAPES, key=lambda s: abs(np.log(s.params) - middle))[:PROFILE]
+        runs += [
+            run(f"surface-{level}-{s.params}", "surface", s, budget / 6 / s.params)
+            for s in sorted(nearest, key=lambda s: s.params)
+        ]
+    return runs
+
+
+def seeds() -> list[Run]:
+    """Return two more seeds of a tenth of the surface, spread over its budgets."""
+    return [
+        replace(one, name=f"{one.name}-seed{seed}", purpose="seeds", seed=seed)
+        for i, one in enumerate(surface())
+        if i % 10 == 4
+        for seed in (1, 2)
+    ]
+
+
+def schedules() -> list[Run]:
+    """Return one model under five schedules, with their curves, and two of them half as long."""
+    shape = Shape(3, 32, 2)
+    return [
+        run(f"schedule-{kind}-{tokens:.0f}", "schedules", shape, tokens, schedule=kind,
+            batch=16, points=64)
+        for tokens, kinds in ((6e6, TRIED), (3e6, ("constant", "cosine")))
+        for kind in kinds
+    ]
+
+
+def repeated() -> list[Run]:
+    """Return three models over small corpora, from 1 to 40 epochs."""
+    return [
+        run(
+            f"repeated-{blocks}-{epochs}-{shape.params}",
+            "repeated",
+            shape,
+            blocks * CONTEXT * epochs,
+            unique=blocks,
+        )
+        for shape in (Shape(2, 16, 1), Shape(2, 32, 2), Shape(2, 48, 2))
+        for blocks in REPEATED
+        for epochs in EPOCHS
+    ]
+
+
+def sweeps() -> list[Run]:
+    """Return learning rate by batch at three sizes, one of them at two lengths."""
+    cells = (
+        (Shape(2, 16, 1), 2.5e5),
+        (Shape(2, 16, 1), 1e6),
+        (Shape(2, 32, 2), 1e6),
+        (Shape(3, 48, 2), 8e5),
+    )
+    return [
+        run(f"sweep-{shape.params}-{tokens:.0f}-b{size}-r{peak:g}", "sweep", shape, tokens,
+            batch=size, rate=peak)
+        for shape, tokens in cells
+        for size in (2, 4, 8, 16, 32)
+        if size % at_once(shape) == 0
+        for peak in (2.5e-3, 5e-3, 1e-2, 2e-2, 4e-2)
+    ]
+
+
+def fitted() -> list[Run]:
+    """Return all that a law may be fitted to, the most valuable first."""
+    return [*surface(), *seeds(), *schedules(), *repeated(), *sweeps()]
