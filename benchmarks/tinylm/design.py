@@ -8,9 +8,8 @@ from benchmarks.tinylm.model import CONTEXT, Shape
 from benchmarks.tinylm.train import WIDEST, Run, at_once
 
 SHAPES = (
-    Shape(1, 8, 1),
-    Shape(1, 12, 1),
-    Shape(1, 16, 1),
+    Shape(2, 8, 1),
+    Shape(2, 12, 1),
     Shape(2, 16, 1),
     Shape(3, 16, 1),
     Shape(2, 24, 1),
@@ -27,7 +26,7 @@ SHAPES = (
 )
 BUDGETS = np.geomspace(3.2e9, 4e12, 12)  # 6 N D
 PROFILE = 7  # sizes per budget
-RATIO = 40.0  # bytes per parameter that the middle of a profile has, a guess before the runs
+RATIO = 20.0  # bytes per parameter in the middle of a profile, from the first runs
 REPEATED = (500, 2000)  # blocks of the small corpora
 EPOCHS = (1, 2, 4, 8, 16, 40)
 TRIED = ("constant", "cosine", "cosine_double", "wsd_10", "wsd_30")
