@@ -32,9 +32,9 @@ EPOCHS = (1, 2, 4, 8, 16, 40)
 TRIED = ("constant", "cosine", "cosine_double", "wsd_10", "wsd_30")
 
 
-def rate(shape: Shape, tokens: float) -> float:
-    """Return the default peak learning rate: Step Law's exponents, the factor of the pilot."""
-    return float(min(0.06, 0.4 * shape.params**-0.713 * tokens**0.307))
+def rate(shape: Shape) -> float:
+    """Return the default peak learning rate, by the pilot: it hardly depends on the length."""
+    return 8.5 * shape.params**-0.63
 
 
 def batch(tokens: float, shape: Shape) -> int:
@@ -47,7 +47,7 @@ def batch(tokens: float, shape: Shape) -> int:
 def run(name: str, purpose: str, shape: Shape, tokens: float, **other: object) -> Run:
     """Return a run with the default batch and rate."""
     size = int(other.pop("batch", 0)) or batch(tokens, shape)
-    peak = float(other.pop("rate", 0.0)) or rate(shape, tokens)
+    peak = float(other.pop("rate", 0.0)) or rate(shape)
     return Run(name, purpose, shape, size, max(1, round(tokens / size / CONTEXT)), peak, **other)
 
 
@@ -78,8 +78,15 @@ def schedules() -> list[Run]:
     """Return one model under five schedules, with their curves, and two of them half as long."""
     shape = Shape(3, 32, 2)
     return [
-        run(f"schedule-{kind}-{tokens:.0f}", "schedules", shape, tokens, schedule=kind,
-            batch=16, points=64)
+        run(
+            f"schedule-{kind}-{tokens:.0f}",
+            "schedules",
+            shape,
+            tokens,
+            schedule=kind,
+            batch=16,
+            points=64,
+        )
         for tokens, kinds in ((6e6, TRIED), (3e6, ("constant", "cosine")))
         for kind in kinds
     ]
@@ -110,8 +117,14 @@ def sweeps() -> list[Run]:
         (Shape(3, 48, 2), 8e5),
     )
     return [
-        run(f"sweep-{shape.params}-{tokens:.0f}-b{size}-r{peak:g}", "sweep", shape, tokens,
-            batch=size, rate=peak)
+        run(
+            f"sweep-{shape.params}-{tokens:.0f}-b{size}-r{peak:g}",
+            "sweep",
+            shape,
+            tokens,
+            batch=size,
+            rate=peak,
+        )
         for shape, tokens in cells
         for size in (2, 4, 8, 16, 32)
         if size % at_once(shape) == 0
