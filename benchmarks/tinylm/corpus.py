@@ -18,9 +18,10 @@ from benchmarks.tinylm.model import CONTEXT
 
 PACKAGE = "dict-gcide=0.48.5+nmu2"
 MEMBER = "usr/share/dictd/gcide.dict.dz"
-DICTIONARY = "802beb667e1fb666203e750f1faea60d5c202ac5430c2083c4180494609f10a7"  # sha256 of the text in the package
-TRAINING = "1d4107c83f1511cb9f4bf9254adb6a7b5f69f214cfe75bfd8e64355da810b44b"  # sha256 of the assembled training text
-VALIDATION = "b76e882766ff8baab8a563a329e5f6b9d0b9bc0669e5faa4165d17347dbce9b8"  # sha256 of the assembled validation text
+# sha256 of the text in the package, and of the texts assembled from it.
+DICTIONARY = "802beb667e1fb666203e750f1faea60d5c202ac5430c2083c4180494609f10a7"
+TRAINING = "1d4107c83f1511cb9f4bf9254adb6a7b5f69f214cfe75bfd8e64355da810b44b"
+VALIDATION = "b76e882766ff8baab8a563a329e5f6b9d0b9bc0669e5faa4165d17347dbce9b8"
 HELD_OUT = 50  # one headword in so many is for validation
 
 
@@ -76,7 +77,8 @@ def assemble(dictionary: bytes) -> tuple[bytes, bytes]:
     """Return training and validation text: documents once each, split by headword, mixed by hash.
 
     An entry starts at the margin behind an empty line. All entries of a headword are on one side.
-    Three entries are not ASCII and are left out, as are the notes on the dictionary itself.
+    Left out are the three entries that are not ASCII, the notes on the dictionary itself and the
+    fragments that a source tag at the margin cuts off.
     """
     entries = set(re.split(rb"\n\n(?=\S)", dictionary.strip()))
     kept = [e for e in entries if e.isascii() and not e.startswith((b"00-", b"["))]

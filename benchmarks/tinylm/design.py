@@ -29,6 +29,7 @@ PROFILE = 7  # sizes per budget
 RATIO = 20.0  # bytes per parameter in the middle of a profile, from the first runs
 REPEATED = (500, 2000)  # blocks of the small corpora
 EPOCHS = (1, 2, 4, 8, 16, 40)
+PATIENCE = {"surface": 1, "seeds": 1, "schedules": 1, "repeated": 2, "sweep": 8}
 TRIED = ("constant", "cosine", "cosine_double", "wsd_10", "wsd_30")
 
 
@@ -76,7 +77,7 @@ def seeds() -> list[Run]:
 
 def schedules() -> list[Run]:
     """Return one model under five schedules, with their curves, and two of them half as long."""
-    shape = Shape(3, 32, 2)
+    shape = Shape(2, 32, 2)
     return [
         run(
             f"schedule-{kind}-{tokens:.0f}",
@@ -84,10 +85,10 @@ def schedules() -> list[Run]:
             shape,
             tokens,
             schedule=kind,
-            batch=16,
+            batch=8,
             points=64,
         )
-        for tokens, kinds in ((6e6, TRIED), (3e6, ("constant", "cosine")))
+        for tokens, kinds in ((3e6, TRIED), (1.5e6, ("constant", "cosine")))
         for kind in kinds
     ]
 
@@ -133,5 +134,6 @@ def sweeps() -> list[Run]:
 
 
 def fitted() -> list[Run]:
-    """Return all that a law may be fitted to, the most valuable first."""
-    return [*surface(), *seeds(), *schedules(), *repeated(), *sweeps()]
+    """Return all that a law may be fitted to, cheap runs first, so that a stop costs the dear."""
+    runs = [*surface(), *seeds(), *schedules(), *repeated(), *sweeps()]
+    return sorted(runs, key=lambda one: one.shape.flops(one.tokens) * PATIENCE[one.purpose])

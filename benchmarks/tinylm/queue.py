@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def work(runs: Iterable[Run], corpus: Corpus, folder: Path) -> None:
             except BlockingIOError:
                 continue
             if place.exists():
+                _check(run, place)
                 continue
             checkpoint = folder / "checkpoints" / f"{run.name}.npz"
             row = train(run, corpus, checkpoint)
@@ -40,6 +42,17 @@ def work(runs: Iterable[Run], corpus: Corpus, folder: Path) -> None:
                 f"{row['seconds']:6.0f} s {row['cpu_seconds']:6.0f} s CPU {speed:5.1f} GFLOP/s",
                 flush=True,
             )
+
+
+def _check(run: Run, place: Path) -> None:
+    """Stop where a result is of another run than the design now asks for."""
+    found = json.loads(place.read_text())
+    asked = json.loads(json.dumps(asdict(run)))
+    if other := [key for key in asked if found[key] != asked[key]]:
+        raise SystemExit(
+            f"{place} is of another run than the design's {run.name}: {', '.join(other)} differ; "
+            "move the file away and run again"
+        )
 
 
 def results(folder: Path) -> list[dict[str, Any]]:
