@@ -48,7 +48,7 @@ def initialise(shape: Shape, key: Array) -> Weights:
     }
     keys = jax.random.split(key, len(sizes))
     return {
-        name: std * jax.random.normal(k, size)
+        name: std * jax.random.normal(k, size, jnp.float32)
         for k, (name, (size, std)) in zip(keys, sizes.items(), strict=True)
     }
 
@@ -58,13 +58,13 @@ def losses(weights: Weights, blocks: Array, heads: int) -> Array:
     tokens, targets = blocks[:, :-1].astype(jnp.int32), blocks[:, 1:].astype(jnp.int32)
     width = weights["embedding"].shape[1]
     # One-hot products: their gradient is a product too, where that of a look-up is a slow scatter.
-    x = jax.nn.one_hot(tokens, VOCABULARY) @ weights["embedding"] * width**0.5
+    x = jax.nn.one_hot(tokens, VOCABULARY, dtype=jnp.float32) @ weights["embedding"] * width**0.5
     for layer in range(len(weights["attend"])):
         x = x + _attention(weights["attend"][layer], _norm(x), heads) @ weights["mix"][layer]
         hidden = jax.nn.relu(_norm(x) @ weights["expand"][layer])
         x = x + hidden**2 @ weights["contract"][layer]
     logits = _norm(x) @ weights["embedding"].T
-    hit = (logits * jax.nn.one_hot(targets, VOCABULARY)).sum(-1)
+    hit = (logits * jax.nn.one_hot(targets, VOCABULARY, dtype=jnp.float32)).sum(-1)
     return jax.nn.logsumexp(logits, axis=-1) - hit
 
 
@@ -76,8 +76,9 @@ def _attention(weight: Array, x: Array, heads: int) -> Array:
     """Return causal self-attention with rotary positions, (block, time, width)."""
     b, t, d = x.shape
     q, k, v = (x @ weight).reshape(b, t, 3, heads, d // heads).transpose(2, 0, 3, 1, 4)
-    later = jnp.where(jnp.tril(jnp.ones((t, t), bool)), 0.0, -1e9)
-    score = _rotate(q) @ _rotate(k).swapaxes(-1, -2) * (d // heads) ** -0.5 + later
+    seen = jnp.tril(jnp.ones((1, 1, t, t), bool))
+    score = _rotate(q) @ _rotate(k).swapaxes(-1, -2) * (d // heads) ** -0.5
+    score = score + jnp.where(seen, jnp.float32(0.0), jnp.float32(-1e9))
     # Normalised after the product with the values: one division per feature, not per pair.
     share = jnp.exp(score - jax.lax.stop_gradient(score.max(-1, keepdims=True)))
     out = (share @ v) / share.sum(-1, keepdims=True)
@@ -87,7 +88,8 @@ def _attention(weight: Array, x: Array, heads: int) -> Array:
 def _rotate(x: Array) -> Array:
     """Turn pairs of coordinates of (block, head, time, feature) by angles that grow with time."""
     half = x.shape[-1] // 2
-    angle = jnp.arange(x.shape[-2])[:, None] * 10_000.0 ** (-jnp.arange(half) / half)
+    pace = 10_000.0 ** (-jnp.arange(half, dtype=jnp.float32) / half)
+    angle = jnp.arange(x.shape[-2], dtype=jnp.float32)[None, None, :, None] * pace[None, None, None]
     cos, sin = jnp.cos(angle), jnp.sin(angle)
     one, two = x[..., :half], x[..., half:]
     return jnp.concatenate([one * cos - two * sin, one * sin + two * cos], axis=-1)

@@ -153,14 +153,15 @@ def _advance(shape: Shape) -> Any:
                 chosen = jax.lax.dynamic_slice_in_dim(part[i], j * micro, micro)
                 return jax.tree.map(jnp.add, total, scored(weights, data[chosen]))
 
-            zero = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, weights))
+            zero = (jnp.zeros((), jnp.float32), jax.tree.map(jnp.zeros_like, weights))
             total = jax.lax.fori_loop(0, batch // micro, add, zero)
-            loss, gradient = jax.tree.map(lambda x: x * (micro / batch), total)
+            share = jnp.float32(micro) / jnp.asarray(batch, jnp.float32)
+            loss, gradient = jax.tree.map(lambda x: x * share, total)
             update, state = ADAMW.update(gradient, state, weights)
             weights = jax.tree.map(lambda w, u: w - pace[i] * u, weights, update)
             return weights, state, trained.at[i].set(loss)
 
-        return jax.lax.fori_loop(0, n, step, (weights, state, jnp.zeros(SEGMENT)))
+        return jax.lax.fori_loop(0, n, step, (weights, state, jnp.zeros(SEGMENT, jnp.float32)))
 
     return advance
 

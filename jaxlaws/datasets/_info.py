@@ -74,6 +74,26 @@ class Roles:
 
 
 @dataclass(frozen=True)
+class Published:
+    """A fit that came with a table of our own: default objective, over the rows of its roles.
+
+    Attributes:
+        law: name of the law in the catalogue.
+        value: the objective at its minimum.
+        params: the estimates.
+    """
+
+    law: str
+    value: float
+    params: Mapping[str, float]
+
+    def __str__(self) -> str:
+        """Say the fit in one line."""
+        params = ", ".join(f"{name} {value:g}" for name, value in self.params.items())
+        return f"{self.law}: {params}; objective {self.value:g}"
+
+
+@dataclass(frozen=True)
 class Table:
     """A tidy table: its file and checksum, its columns, and how a law is fitted to it.
 
@@ -84,6 +104,7 @@ class Table:
         columns: every column by name, in the order of the file.
         sources: the source files it is made from; empty where they are not known.
         roles: default mapping for a fit, for tables where a standard law applies directly.
+        published: the fit that came with the table, for tables of our own.
     """
 
     file: str
@@ -92,6 +113,7 @@ class Table:
     columns: Mapping[str, Column]
     sources: tuple[File, ...] = ()
     roles: Roles | None = None
+    published: Published | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -109,6 +131,7 @@ class Info:
         embedded: whether the tables are part of this package.
         source: repository, commit and files; none for a set of our own.
         tables: every table by name, the main one first.
+        made: how a set of our own is made again; empty for a set with a source.
     """
 
     name: str
@@ -121,6 +144,7 @@ class Info:
     embedded: bool
     source: Source | None
     tables: Mapping[str, Table]
+    made: str = ""
 
     @property
     def downloadable(self) -> bool:
@@ -130,7 +154,7 @@ class Info:
     @property
     def origin(self) -> str:
         """The address of the source, or how the set was made."""
-        return self.source.address if self.source else "simulated by jaxlaws.datasets.simulate"
+        return self.source.address if self.source else self.made
 
     @property
     def roles(self) -> Mapping[str, Roles]:
@@ -159,6 +183,7 @@ class Info:
         for name, table in self.tables.items():
             lines += ["", f"  table {name}: {table.rows} rows"]
             lines += _fold("    fit ", str(table.roles or ""))
+            lines += _fold("    got ", str(table.published or ""))
             wide = max(map(len, table.columns))
             unit = max(len(column.unit) for column in table.columns.values())
             lines += [

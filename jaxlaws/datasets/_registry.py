@@ -8,7 +8,16 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
-from jaxlaws.datasets._info import Column, DataError, File, Info, Roles, Source, Table
+from jaxlaws.datasets._info import (
+    Column,
+    DataError,
+    File,
+    Info,
+    Published,
+    Roles,
+    Source,
+    Table,
+)
 
 
 @cache
@@ -61,6 +70,7 @@ def _table(record: dict[str, Any], by_path: Mapping[str, File]) -> Table:
         columns=MappingProxyType(columns),
         sources=tuple(by_path[path] for path in record.get("sources", by_path)),
         roles=_roles(record["roles"]) if "roles" in record else None,
+        published=Published(**record["published"]) if "published" in record else None,
     )
 
 

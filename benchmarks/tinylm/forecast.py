@@ -1,0 +1,89 @@
+"""The forecast of the largest runs, made and committed before they are trained."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import jaxlaws as jl
+from benchmarks.tinylm import curves, design
+from jaxlaws import laws
+
+PLACE = Path(__file__).parents[2] / "docs" / "tinylm_forecast.csv"
+CANDIDATES = (
+    laws.chinchilla,
+    laws.kaplan_nd,
+    laws.coupled_additive,
+    laws.busbridge_supervised,
+    laws.nested_generalised,
+    laws.farseer,
+)
+DRAWS = 4000
+PROBS = (0.5, 0.9)
+
+
+def surface() -> jl.Runs:
+    """Return the runs that the laws of N and D are fitted to: the profiles with their seeds."""
+    return jl.datasets.runs("tinylm")
+
+
+def forecast() -> pd.DataFrame:
+    """Return point and intervals of every final run, a row per law and kind of interval.
+
+    The laws are the two that the backtest gives most weight, and `chinchilla`. A run on another
+    schedule than that of the fit is moved by what the law of schedules says of the difference.
+    """
+    runs = surface()
+    test = jl.backtest(CANDIDATES, runs)
+    best = [CANDIDATES[i] for i in np.argsort(-np.asarray(test.weights))[:2]]
+    rows = []
+    for law in dict.fromkeys([*best, laws.chinchilla]):
+        fit = jl.fit(law, runs)
+        weight = float(test.weights[CANDIDATES.index(law)])
+        for method, draws in (
+            ("bootstrap", jl.bootstrap(fit, draws=DRAWS)),
+            ("posterior", jl.posterior(fit)),
+        ):
+            rows += _rows(law, weight, method, draws, test)
+    return pd.DataFrame(rows)
+
+
+def _rows(
+    law: jl.Law, weight: float, method: str, draws: jl.Draws, test: jl.Backtest
+) -> list[dict[str, object]]:
+    """Return a row per final run and kind of interval: with and without the law's own error."""
+    finals = design.final()
+    points = {
+        "N": [float(one.shape.params) for one in finals],
+        "D": [float(one.tokens) for one in finals],
+    }
+    found = jl.predict(draws, backtest=test, **points)
+    moved = np.array([curves.ratio() if one.schedule == "linear" else 1.0 for one in finals])
+    rows = []
+    for interval, column in (("run", "run"), ("run and backtest", "backtest")):
+        frames = {prob: found.frame(prob) for prob in PROBS}
+        for i, one in enumerate(finals):
+            row = {
+                "run": one.name,
+                "params": one.shape.params,
+                "tokens": one.tokens,
+                "schedule": one.schedule,
+                "law": law.name,
+                "weight": round(weight, 3),
+                "method": method,
+                "interval": interval,
+                "loss": found.estimate[i] * moved[i],
+            }
+            for prob, frame in frames.items():
+                for end in ("low", "high"):
+                    value = frame[f"{column}_{end}"].iloc[i] * moved[i]
+                    row[f"{end}_{prob:.0%}".replace("%", "")] = value
+            rows.append(row)
+    return rows
+
+
+def write() -> None:
+    """Write the forecast where it is committed."""
+    frame = forecast().sort_values(["run", "weight", "law"], ascending=[True, False, True])
+    frame.to_csv(PLACE, index=False, float_format="%.4f")
+    print(frame.to_string(index=False))
