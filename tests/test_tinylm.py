@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from importlib.resources import files
@@ -202,10 +201,14 @@ def test_the_refit_of_the_shipped_table_is_the_published_one() -> None:
 @pytest.mark.usefixtures("optax_promotes")
 @pytest.mark.slow
 def test_a_run_of_the_grid_made_again_gives_its_loss(tmp_path: Path) -> None:
-    """On a fresh clone: fetches the corpus with apt, then trains for about ten seconds."""
+    """On a fresh clone: fetches the corpus with apt, then trains for about ten seconds.
+
+    In single precision throughout, as the command trains. Another rounding alone, of another kind
+    of processor or of doubles in the optimiser, moves a loss as much as another seed does.
+    """
     corpus.build(tmp_path / "corpus")
     run = next(run for run in design.surface() if run.name == "surface-3-8192")
-    row = train(run, corpus.load(tmp_path / "corpus"), tmp_path / "run.npz")
+    with jax.enable_x64(False):
+        row = train(run, corpus.load(tmp_path / "corpus"), tmp_path / "run.npz")
     shipped = jl.datasets.load("tinylm").set_index("run").loc[run.name]
     assert abs(row["loss"] - shipped["loss"]) < shipped["loss_se"]
-    assert json.loads(json.dumps(row))["name"] == run.name
