@@ -71,7 +71,7 @@ def selected(name: str, table: str) -> pd.DataFrame:
 
 def test_names_list_the_embedded_sets_first():
     names = datasets.names()
-    assert EMBEDDED == ["simulated_chinchilla"]
+    assert EMBEDDED == ["simulated_chinchilla", "tinylm"]
     assert names[: len(EMBEDDED)] == tuple(EMBEDDED)
     assert list(names[len(EMBEDDED) :]) == sorted(set(names) - set(EMBEDDED))
 

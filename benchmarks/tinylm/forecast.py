@@ -16,7 +16,6 @@ CANDIDATES = (
     laws.coupled_additive,
     laws.busbridge_supervised,
     laws.nested_generalised,
-    laws.farseer,
 )
 DRAWS = 4000
 PROBS = (0.5, 0.9)

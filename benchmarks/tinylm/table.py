@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 import jaxlaws as jl
+from benchmarks.tinylm.design import BUDGETS
 from benchmarks.tinylm.model import CONTEXT
 from benchmarks.tinylm.queue import results
 from benchmarks.tinylm.schedule import rates
@@ -32,6 +33,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
         "params": row["params"],
         "tokens": row["tokens"],
         "unique_tokens": row["unique_tokens"],
+        "budget": _budget(row),
         "compute": 6 * row["params"] * row["tokens"],
         "flops": int(row["flops"]),
         "batch": row["batch"] * CONTEXT,
@@ -43,6 +45,13 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
         "loss_se": round(row["loss_se"], 6),
         "train_loss": round(row["train_loss"], 6),
     }
+
+
+def _budget(row: dict[str, Any]) -> float:
+    """Return the budget of the profile that a run belongs to, NaN for none."""
+    if row["purpose"] not in ("surface", "seeds"):
+        return float("nan")
+    return float(f"{BUDGETS[int(row['name'].split('-')[1])]:.4g}")
 
 
 def curves(folder: Path) -> pd.DataFrame:

@@ -12,12 +12,12 @@ from jaxlaws._errors import InputError
 ABOUT = r"""
 Fit a neural scaling law to training runs, say how sure it is, and decide what to train.
 
-The main job in one command, on a table of simulated runs that comes with jaxlaws: parameters
-with intervals, the loss of a larger run, the best use of compute, a figure, and a file to go on
-with.
+The main job in one command, on a table of tiny language models that comes with jaxlaws:
+parameters with intervals, the loss of a larger run, the best use of compute, a figure, and a file
+to go on with.
 
-  jaxlaws fit chinchilla simulated_chinchilla --bootstrap 4000 \
-      --predict N=70B,D=1.4T --frontier 1e19:1e26 \
+  jaxlaws fit chinchilla tinylm --bootstrap 4000 \
+      --predict N=200K,D=20M --frontier 1e10:1e14 \
       --out out/chinchilla.fit --plot out/chinchilla.png
 """
 CODES = """
@@ -121,7 +121,7 @@ def _show(parser: Parser) -> None:
 def _data(parser: Parser) -> None:
     """List the public data sets, or show one.
 
-    jaxlaws data simulated_chinchilla
+    jaxlaws data tinylm
     """
     parser.add_argument("name", nargs="?", metavar="NAME", help="a data set")
 
@@ -131,8 +131,8 @@ def _fit(parser: Parser) -> None:
 
     The main job in one command:
 
-      jaxlaws fit chinchilla simulated_chinchilla --bootstrap 4000 \
-          --predict N=70B,D=1.4T --frontier 1e19:1e26 \
+      jaxlaws fit chinchilla tinylm --bootstrap 4000 \
+          --predict N=200K,D=20M --frontier 1e10:1e14 \
           --out out/chinchilla.fit --plot out/chinchilla.png
 
     A table of your own, whose columns have other names than the law's inputs:
@@ -221,7 +221,7 @@ def _frontier(parser: Parser) -> None:
 def _compare(parser: Parser) -> None:
     """Compare laws by how well they extrapolate.
 
-    jaxlaws compare simulated_chinchilla chinchilla kaplan_nd --test "N > 1e9"
+    jaxlaws compare tinylm chinchilla kaplan_nd --test "budget > 1e12"
     """
     _table(parser)
     _words(parser)
@@ -241,7 +241,7 @@ def _diagnose(parser: Parser) -> None:
 def _sensitivity(parser: Parser) -> None:
     """Show how the answer depends on objective, width and outliers.
 
-    jaxlaws sensitivity simulated_chinchilla chinchilla --budget 1e24
+    jaxlaws sensitivity tinylm chinchilla --budget 1e13
     """
     _table(parser)
     _words(parser)
