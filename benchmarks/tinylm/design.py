@@ -116,7 +116,7 @@ def sweeps() -> list[Run]:
         (Shape(2, 16, 1), 2.5e5),
         (Shape(2, 16, 1), 1e6),
         (Shape(2, 32, 2), 1e6),
-        (Shape(3, 48, 2), 8e5),
+        (Shape(3, 48, 2), 4e5),
     )
     return [
         run(

@@ -6,7 +6,7 @@ import pandas as pd
 
 import jaxlaws as jl
 from benchmarks.tinylm import curves
-from benchmarks.tinylm.forecast import CANDIDATES
+from benchmarks.tinylm.forecast import CANDIDATES, PLACE
 from jaxlaws import laws
 from jaxlaws.laws.hyperparameters import loglinear
 
@@ -18,7 +18,7 @@ REPEATED = (laws.chinchilla, laws.muennighoff)
 
 def show() -> None:
     """Print the report."""
-    for part in (noise, surface, allocation, schedules, repeated, rates):
+    for part in (noise, surface, allocation, schedules, repeated, rates, outcome):
         print(f"## {(part.__doc__ or '').splitlines()[0]}\n\n{part()}\n", flush=True)
 
 
@@ -156,3 +156,23 @@ def rates() -> str:
             f"batch = {np.exp(batch[0]):.3g} D^{batch[1]:.3f}; Step Law 0.58 D^0.571",
         ]
     )
+
+
+def outcome() -> str:
+    """The largest runs: forecast and measurement."""
+    if not PLACE.exists():
+        return "no forecast yet"
+    return beside().to_string(index=False, float_format="{:.4f}".format)
+
+
+def beside() -> pd.DataFrame:
+    """Return the committed forecast with what was measured, and whether intervals hold it."""
+    measured = jl.datasets.load("tinylm").set_index("run")["loss"]
+    table = pd.read_csv(PLACE)
+    found = table["run"].map(measured)  # missing until a run is trained
+    table["measured"] = found
+    table["error"] = np.log(table["loss"] / found)
+    for prob in (50, 90):
+        inside = (table[f"low_{prob}"] <= found) & (found <= table[f"high_{prob}"])
+        table[f"in_{prob}"] = inside.map({True: "yes", False: "no"}).where(found.notna(), "")
+    return table
