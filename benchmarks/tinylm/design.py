@@ -1,6 +1,7 @@
 """The design: what is trained, in the order in which it is worth having."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -46,11 +47,19 @@ def batch(tokens: float, shape: Shape) -> int:
     return int(np.clip(round(blocks / micro), 1, WIDEST // micro)) * micro
 
 
-def run(name: str, purpose: str, shape: Shape, tokens: float, **other: object) -> Run:
-    """Return a run with the default batch and rate."""
-    size = int(other.pop("batch", 0)) or batch(tokens, shape)
-    peak = float(other.pop("rate", 0.0)) or rate(shape)
-    return Run(name, purpose, shape, size, max(1, round(tokens / size / CONTEXT)), peak, **other)
+def run(
+    name: str,
+    purpose: str,
+    shape: Shape,
+    tokens: float,
+    blocks: int = 0,
+    peak: float = 0,
+    **other: Any,
+) -> Run:
+    """Return a run with the default batch and rate where none is given."""
+    blocks = blocks or batch(tokens, shape)
+    steps = max(1, round(tokens / blocks / CONTEXT))
+    return Run(name, purpose, shape, blocks, steps, peak or rate(shape), **other)
 
 
 def surface() -> list[Run]:
@@ -86,7 +95,7 @@ def schedules() -> list[Run]:
             shape,
             tokens,
             schedule=kind,
-            batch=8,
+            blocks=8,
             points=64,
         )
         for tokens, kinds in ((3e6, TRIED), (1.5e6, ("constant", "cosine")))
@@ -124,11 +133,11 @@ def sweeps() -> list[Run]:
             "sweep",
             shape,
             tokens,
-            batch=size,
-            rate=peak,
+            blocks=size,
+            peak=peak,
         )
         for shape, tokens in cells
-        for size in (2, 4, 8, 16, 32)
+        for size in (1, 2, 4, 8, 16, 32)
         if size % at_once(shape) == 0
         for peak in (2.5e-3, 5e-3, 1e-2, 2e-2, 4e-2)
     ]

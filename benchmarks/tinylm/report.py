@@ -8,9 +8,10 @@ import jaxlaws as jl
 from benchmarks.tinylm import curves
 from benchmarks.tinylm.forecast import CANDIDATES, PLACE
 from jaxlaws import laws
+from jaxlaws.laws.allocation import vertex
 from jaxlaws.laws.hyperparameters import loglinear
 
-SHOWN = ["test_rmsle", "test_bias", "worst", "p", "delta_aicc", "status"]
+SHOWN = ["test_rmsle", "test_bias", "worst", "p", "status"]
 LARGEST = 2  # budgets held out
 EPOCHS = 10  # runs with more passes are held out
 REPEATED = (laws.chinchilla, laws.muennighoff)
@@ -65,6 +66,11 @@ def surface() -> str:
     compute = np.asarray(runs.inputs["C"])
     test = compute >= np.unique(compute)[-LARGEST]
     table = jl.compare(CANDIDATES, runs, test=test)
+    # Farseer's law is in bits; errors of the logarithm compare across units.
+    bits = jl.Runs.from_arrays(
+        np.asarray(runs.target) / np.log(2), N=runs.inputs["N"], D=runs.inputs["D"], name="tinylm"
+    )
+    table = pd.concat([table, jl.compare(laws.farseer, bits, test=test)]).sort_values("test_rmsle")
     weights = jl.backtest(CANDIDATES, runs).weights
     table["backtest"] = pd.Series(weights, [law.name for law in CANDIDATES])
     head = f"{int(test.sum())} of {len(runs)} runs held out\n"
@@ -122,40 +128,48 @@ def rates() -> str:
     """The best learning rate and batch: parabolas in logs, beside Step Law's exponents."""
     frame = jl.datasets.load("tinylm").query("purpose == 'sweep'")
     # Lengths differ by the rounding to whole steps: a cell is what was asked for.
-    cell = frame["run"].str.extract(r"sweep-(\d+)-(\d+)-b")
+    cell = frame["run"].str.extract(r"sweep-(\d+)-(\d+)-b").astype(int)
     optima = []
-    for (params, tokens), rows in frame.groupby([cell[0].astype(int), cell[1].astype(int)]):
-        x, y = np.log(rows["learning_rate"]), np.log(rows["batch"])
-        near = rows["loss"] < 1.05 * rows["loss"].min()
-        design = np.stack([np.ones_like(x), x, y, x**2, x * y, y**2], axis=1)
-        c = np.linalg.lstsq(design[near], np.log(rows["loss"])[near], rcond=None)[0]
-        best = np.linalg.solve([[2 * c[3], c[4]], [c[4], 2 * c[5]]], [-c[1], -c[2]])
-        least = rows.loc[rows["loss"].idxmin()]
+    for (params, tokens), rows in frame.groupby([cell[0], cell[1]]):
+        grid = rows.pivot(index="batch", columns="learning_rate", values="loss")
+        batch, inside = _best(grid.index, grid.min(axis=1))
+        row = grid.loc[grid.min(axis=1).idxmin()]
+        rate, within = _best(row.index, row)
         optima.append(
             {
                 "params": params,
                 "tokens": tokens,
-                "rate": np.exp(best[0]),
-                "batch": np.exp(best[1]),
-                "best run's rate": least["learning_rate"],
-                "best run's batch": least["batch"],
-                "loss": least["loss"],
-                "minimum": c[3] > 0 and 4 * c[3] * c[5] > c[4] ** 2,
+                "rate": rate,
+                "batch": batch,
+                "loss": grid.to_numpy().min(),
+                "inside": inside and within,
             }
         )
     table = pd.DataFrame(optima)
-    N, D = jnp.asarray(table["params"]), jnp.asarray(table["tokens"])
-    one = jnp.ones(len(table))
-    rate = loglinear(jnp.asarray(table["rate"]), N, D, weight=one)
-    batch = loglinear(jnp.asarray(table["batch"]), D, weight=one)
+    N, D = jnp.asarray(table["params"], float), jnp.asarray(table["tokens"], float)
+    weight = jnp.asarray(table["inside"], float)
+    rate = loglinear(jnp.asarray(table["rate"]), N, weight=weight)
+    batch = loglinear(jnp.asarray(table["batch"]), D, weight=weight)
+    same = table[table["params"].duplicated(keep=False)]  # one size, two lengths
+    (short, long) = same.sort_values("tokens").itertuples(index=False)
+    slope = np.log(long.rate / short.rate) / np.log(long.tokens / short.tokens)
     return "\n".join(
         [
             table.to_string(index=False, float_format="{:.4g}".format),
-            f"rate = {np.exp(rate[0]):.3g} N^{rate[1]:.3f} D^{rate[2]:.3f}"
-            "; Step Law 1.79 N^-0.713 D^0.307",
-            f"batch = {np.exp(batch[0]):.3g} D^{batch[1]:.3f}; Step Law 0.58 D^0.571",
+            f"rate ~ N^{rate[1]:.2f} over cells, D^{slope:.2f} at {short.params} parameters"
+            "; Step Law N^-0.713 D^0.307",
+            f"batch ~ D^{batch[1]:.2f} over cells; Step Law D^0.571",
         ]
     )
+
+
+def _best(at: pd.Index, loss: pd.Series) -> tuple[float, bool]:
+    """Return the vertex through the least loss and its neighbours, and whether it has both."""
+    i = int(np.argmin(loss))
+    if not 0 < i < len(loss) - 1:
+        return float(at[i]), False
+    near = slice(i - 1, i + 2)
+    return float(vertex(N=at.to_numpy()[near], L=loss.to_numpy()[near])), True
 
 
 def outcome() -> str:
