@@ -55,12 +55,14 @@ def _rows(
         "D": [float(one.tokens) for one in finals],
     }
     found = jl.predict(draws, backtest=test, **points)
+    largest = float(f"{np.asarray(test.runs.inputs['C']).max():.3g}")
     moved = np.array([ratio if one.schedule == "linear" else 1.0 for one in finals])
     rows = []
     for interval, column in (("run", "run"), ("run and backtest", "backtest")):
         frames = {prob: found.frame(prob) for prob in PROBS}
         for i, one in enumerate(finals):
             row = {
+                "fitted_to": largest,
                 "run": one.name,
                 "params": one.shape.params,
                 "tokens": one.tokens,
@@ -80,7 +82,10 @@ def _rows(
 
 
 def write() -> None:
-    """Write the forecast where it is committed."""
+    """Add the forecast to those where it is committed; none that was made is taken back."""
     frame = forecast().sort_values(["run", "weight", "law"], ascending=[True, False, True])
-    frame.to_csv(PLACE, index=False, float_format="%.4f")
+    frame = frame.round(4)
+    if PLACE.exists():
+        frame = pd.concat([pd.read_csv(PLACE), frame], ignore_index=True)
+    frame.to_csv(PLACE, index=False)
     print(frame.to_string(index=False))

@@ -92,7 +92,7 @@ def schedules() -> str:
     for kind in curves.KINDS:
         law = curves.law(kind)
         known = curves.runs("schedule in ['constant', 'cosine']")
-        fit = jl.fit(law, known)
+        fit = jl.fit(law, known, starts=curves.STARTS)
         for schedule in ("cosine_double", "wsd_10", "wsd_30"):
             asked = curves.runs(f"schedule == '{schedule}'")
             found = np.asarray(fit.bind()(*asked.inputs.values()))

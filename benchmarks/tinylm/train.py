@@ -82,7 +82,7 @@ def train(run: Run, corpus: Corpus, checkpoint: Path) -> dict[str, Any]:
     data, valid = jnp.asarray(corpus.train), jnp.asarray(corpus.valid[:VALIDATION])
     blocks, rate = order(run, len(corpus.train)), rates(run.schedule, run.rate, run.steps)
     marks = np.unique(np.linspace(0, run.steps, run.points + 1).astype(int)[1:]).tolist()
-    stops = sorted({*range(0, run.steps, SEGMENT), *(marks if run.points else ()), run.steps})
+    stops = sorted({*range(0, run.steps, SEGMENT), *marks, run.steps})
     weights = initialise(run.shape, jax.random.key(run.seed))
     state = (weights, ADAMW.init(weights))
     done, trained, curve, spent = 0, np.zeros(run.steps), [], [0.0, 0.0]
