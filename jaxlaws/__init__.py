@@ -18,7 +18,6 @@ from jaxlaws._bootstrap import bootstrap as bootstrap
 from jaxlaws._bootstrap import laplace as laplace
 from jaxlaws._check import check as check
 from jaxlaws._compare import compare as compare
-from jaxlaws._density import prior_table as prior_table
 from jaxlaws._diagnose import Diagnosis as Diagnosis
 from jaxlaws._diagnose import diagnose as diagnose
 from jaxlaws._draws import Draws as Draws
@@ -52,6 +51,7 @@ from jaxlaws._posterior import posterior as posterior
 from jaxlaws._predict import Prediction as Prediction
 from jaxlaws._predict import predict as predict
 from jaxlaws._prior import prior as prior
+from jaxlaws._prior_table import prior_table as prior_table
 from jaxlaws._resample import Bayesian as Bayesian
 from jaxlaws._resample import Jackknife as Jackknife
 from jaxlaws._resample import Pairs as Pairs

@@ -9,6 +9,7 @@ from jaxlaws._errors import InputError
 from jaxlaws._loo import log_likelihood
 from jaxlaws._predict import predict
 from jaxlaws._prior import log_priors, prior
+from jaxlaws._replicas import new_targets, true_inputs
 
 PRIOR_DRAWS = 1000
 
@@ -19,7 +20,8 @@ def to_arviz(draws: Draws) -> Any:
     A posterior has the groups posterior, sample_stats, log_likelihood, log_prior,
     posterior_predictive, prior, prior_predictive, observed_data and constant_data; a bootstrap
     those of them that it knows: posterior (as one chain), posterior_predictive, observed_data and
-    constant_data. Runs are named by their rows.
+    constant_data. Runs are named by their rows. An input with errors has its standard errors among
+    the constant_data, as shares of a positive input, and true_D, the true values, in the posterior.
 
     Raises:
         InputError: The draws have no fit, or ArviZ is not installed.
@@ -42,12 +44,19 @@ def to_arviz(draws: Draws) -> Any:
 
     groups: dict[str, Any] = {
         "posterior": {name: chained(values) for name, values in draws.params.items()},
-        "posterior_predictive": {target: chained(predict(draws, **inputs).run)},
         "observed_data": {target: runs.target[live]},
-        "constant_data": inputs,
+        "constant_data": dict(inputs),
     }
-    if draws.sampling is not None:
+    true: dict[str, np.ndarray] = {}
+    if draws.sampling is None:
+        groups["posterior_predictive"] = {target: chained(predict(draws, **inputs).run)}
+    else:
+        groups["posterior_predictive"] = {target: chained(new_targets(draws))}
         groups["posterior"]["noise"] = chained(draws.sampling.scale)
+        true = {f"true_{name}": values for name, values in true_inputs(draws).items()}
+        groups["posterior"] |= {name: chained(values) for name, values in true.items()}
+        for name, blur in draws.sampling.known.blurs.items():
+            groups["constant_data"][f"{name}_error"] = np.asarray(blur.error)[live]
         groups["log_likelihood"] = {target: chained(log_likelihood(draws))}
         groups["log_prior"] = {k: chained(v) for k, v in log_priors(draws).items()}
         before = prior(draws, draws=PRIOR_DRAWS)
@@ -58,7 +67,7 @@ def to_arviz(draws: Draws) -> Any:
     sized = {name: p.size for name, p in draws.law.params.items() if p.size}
     return az.from_dict(
         groups,
-        dims={target: ["run"]}
+        dims={name: ["run"] for name in (target, *true, *(f"{k}_error" for k in inputs))}
         | {name: ["run"] if v.ndim == 1 else ["run", f"{name}_part"] for name, v in inputs.items()}
         | {name: [f"{name}_{i}" for i in range(len(size))] for name, size in sized.items()},
         coords={"run": [str(runs.rows[i]) for i in live]},

@@ -1,17 +1,13 @@
 """check: whether runs like those at hand are what a posterior would have made."""
 
 from collections.abc import Callable
-from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
 from jaxlaws._density import size_of
 from jaxlaws._draws import Draws
-from jaxlaws._objective import to_space
-from jaxlaws._predict import predict
+from jaxlaws._replicas import replicas
 
 
 def check(draws: Draws) -> pd.DataFrame:
@@ -31,28 +27,27 @@ def check(draws: Draws) -> pd.DataFrame:
     Raises:
         InputError: The draws are no posterior.
     """
-    fit, sampling = draws.sampled()
-    live = fit.runs.weight > 0
-    inputs: dict[str, Any] = {name: values[live] for name, values in fit.runs.inputs.items()}
-    size = size_of(fit, fit.runs.inputs)[live]
-    order = np.argsort(size, kind="stable")
-    found = predict(draws, **inputs)
-    with jax.enable_x64(True):
-        target, mean, run = (
-            np.asarray(to_space(jnp.asarray(values), fit.space))[..., order]
-            for values in (fit.runs.target[live], found.mean, found.run)
-        )
-    scale = sampling.scale[draws.good][:, None]
-    grown = np.exp(sampling.growth[draws.good][:, None] * size[order])
-    own, new = (target - mean) / (scale * grown), (run - mean) / (scale * grown)
     rows = []
-    for name, statistic in STATISTICS.items():
-        seen, drawn = statistic(own, size[order]), statistic(new, size[order])
+    for name, (seen, drawn) in statistics(draws).items():
         low, high = np.quantile(drawn, [0.05, 0.95])
         p = float(np.mean(drawn > seen) + 0.5 * np.mean(drawn == seen))
         rows.append((name, float(np.median(seen)), low, high, p))
     columns = ["statistic", "observed", "low", "high", "p"]
     return pd.DataFrame(rows, columns=columns).set_index("statistic")
+
+
+def statistics(draws: Draws) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Name -> (draw,) of the runs' residuals, in units of their scale, and of new ones.
+
+    Raises:
+        InputError: The draws are no posterior.
+    """
+    fit, _ = draws.sampled()
+    size = size_of(fit, fit.runs.inputs)[fit.runs.weight > 0]
+    order = np.argsort(size, kind="stable")
+    own, new, scale = replicas(draws)
+    own, new = (own / scale)[:, order], (new / scale)[:, order]
+    return {name: (of(own, size[order]), of(new, size[order])) for name, of in STATISTICS.items()}
 
 
 def _correlation(values: np.ndarray, size: np.ndarray) -> np.ndarray:

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 from jax import Array
 
 from jaxlaws._coordinates import Coordinates, Frame, coordinates
 from jaxlaws._errors import InputError
-from jaxlaws._fit import Fit, labelled
-from jaxlaws._law import NORMAL_90, Law
+from jaxlaws._fit import Fit
+from jaxlaws._inputs import Blur, blur, numeric
+from jaxlaws._law import Law
 from jaxlaws._risk import residuals
 
 NOISE = "noise"  # what the noise scale is called beside the law's parameters
@@ -24,6 +24,7 @@ NOISE_SHARE = 0.05  # median of its prior, as a share of the target's spread
 NOISE_WIDTH = 1.5  # standard deviation of its logarithm: a factor of 12 either way
 GROWTH_WIDTH = 0.5  # sd of the log noise's slope from the middle of the runs to their end
 POOLED = (math.log(0.3), 1.0)  # middle and sd of the log spread in z of a pooled parameter
+OUTER = math.sqrt(3)  # outer nodes of the Gauss-Hermite rule of three points, of weight 1/6
 THINNEST = 1e-4  # noise below this share of the target's spread is no place to start from
 
 
@@ -32,7 +33,7 @@ class Known(NamedTuple):
 
     objective, inputs {name: (n,) or (n, k)}, target (n,) in the space of residuals, weight (n,),
     size (n,) the runs' scale from -1 to 1, frame, noise (2,) middle and width of the log noise
-    scale, priors {name: NumPyro distribution}.
+    scale, priors {name: NumPyro distribution}, blurs {input: what is known of its true values}.
     """
 
     objective: Any
@@ -43,6 +44,7 @@ class Known(NamedTuple):
     frame: Frame
     noise: Array
     priors: Mapping[str, Any]
+    blurs: Mapping[str, Blur]
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,14 @@ class Model:
         space: Space of the residuals.
         growing: Whether the noise may grow or shrink with scale.
         pooled: Parameters whose values of single groups come from one population.
+        blurred: Inputs that were measured with an error.
     """
 
     law: Law
     space: str
     growing: bool = False
     pooled: tuple[str, ...] = ()
+    blurred: tuple[str, ...] = ()
 
     @property
     def layout(self) -> Coordinates:
@@ -70,16 +74,24 @@ class Model:
     def size(self) -> int:
         """d, the length of a place.
 
-        A place is z, the log noise scale, its growth if there is one, and for every pooled
-        parameter the middle of its population and the log of its spread; the z of a pooled
-        parameter counts from that middle, in units of that spread.
+        A place is z, the log noise scale, its growth if there is one, for every input with errors
+        the population of its true values, and for every pooled parameter the middle of its
+        population and the log of its spread; the z of a pooled parameter counts from that middle,
+        in units of that spread.
         """
-        return self.layout.size + 1 + self.growing + 2 * len(self.pooled)
+        own = len(self.blurred) * (len(numeric(self.law)) + 1)
+        return self.layout.size + 1 + self.growing + own + 2 * len(self.pooled)
 
     def population(self, place: Array) -> tuple[Array, Array]:
         """(..., q) middles and log spreads in z of the pooled parameters at places (..., d)."""
         q = len(self.pooled)
         return place[..., self.size - 2 * q : self.size - q], place[..., self.size - q :]
+
+    def truth(self, place: Array) -> dict[str, Array]:
+        """Input with errors -> (..., k + 1) the population of its true values."""
+        k, first = len(numeric(self.law)) + 1, self.layout.size + 1 + self.growing
+        ends = range(first, first + k * len(self.blurred), k)
+        return {name: place[..., i : i + k] for name, i in zip(self.blurred, ends, strict=True)}
 
     def z(self, place: Array) -> Array:
         """(p,) the coordinate of the law at a place (d,)."""
@@ -94,17 +106,55 @@ class Model:
         """Name -> value at a place (d,)."""
         return self.layout.to_params(self.z(place), known.frame)
 
-    def log_scale(self, place: Array, known: Known) -> Array:
+    def log_noise(self, place: Array, known: Known) -> Array:
         """(n,) log noise scale of every run."""
         p = self.layout.size
         grown = place[p + 1] * known.size if self.growing else jnp.zeros_like(known.size)
         return place[p] + grown
 
+    def log_scale(self, place: Array, known: Known) -> Array:
+        """(n,) log scale of every residual: of the noise and what the inputs' errors add."""
+        noise = self.log_noise(place, known)
+        if not self.blurred:
+            return noise
+        variance = jnp.zeros_like(noise)
+        for up, down in self.around(place, known)[1]:
+            variance += (up**2 + down**2) / 6 - ((up + down) / 6) ** 2
+        variance = jnp.where(known.weight > 0, variance, 0.0)
+        return 0.5 * jnp.log(jnp.exp(2 * noise) + variance)
+
     def residuals(self, place: Array, known: Known) -> Array:
-        """(n,) predicted minus measured; zero where a run does not count."""
-        params = self.params(place, known)
-        r = residuals(self.law, self.space, params, known.inputs, known.target)
-        return jnp.where(known.weight > 0, r, 0.0)
+        """(n,) predicted minus measured, the mean over what the true inputs may be.
+
+        Zero where a run does not count.
+        """
+        mean, sides = self.around(place, known)
+        for up, down in sides:
+            mean += (up + down) / 6
+        return jnp.where(known.weight > 0, mean, 0.0)
+
+    def around(self, place: Array, known: Known) -> tuple[Array, list[tuple[Array, Array]]]:
+        """(n,) predicted minus measured at the middle of what the true inputs may be, and around.
+
+        How much more it is with each input that has errors moved up and down to the outer nodes of
+        a Gauss-Hermite rule of three points, (n,) each: what the mean over an input is and the
+        variance, to third order of its error.
+        """
+        params, inputs = self.params(place, known), dict(known.inputs)
+        ends = []
+        for name, population in self.truth(place).items():
+            mean, sd = known.blurs[name].true(population)
+            constrain = self.law.inputs[name].support.constrain
+            inputs[name] = constrain(mean)
+            ends.append((name, constrain(mean + OUTER * sd), constrain(mean - OUTER * sd)))
+
+        def at(**moved: Array) -> Array:
+            return residuals(self.law, self.space, params, {**inputs, **moved}, known.target)
+
+        middle = at()
+        return middle, [
+            (at(**{name: up}) - middle, at(**{name: down}) - middle) for name, up, down in ends
+        ]
 
     def log_likelihood(self, place: Array, known: Known) -> Array:
         """(n,) log density of every run's residual."""
@@ -130,6 +180,9 @@ class Model:
         found = {NOISE: _log_noise(place[p], known)}
         if self.growing:
             found[GROWTH] = -0.5 * (place[p + 1] / GROWTH_WIDTH) ** 2
+        for name, population in self.truth(place).items():
+            # In units of the measured spread; as weak as one run.
+            found[f"{name}_population"] = -0.5 * jnp.sum(population**2)
         for name, where in layout.slices.items():
             spec, value = self.law.params[name], params[name]
             term = name in layout.terms
@@ -156,10 +209,20 @@ class Model:
         r"""Log posterior density at a place (d,), up to a constant.
 
         $$\log p(\theta) + \log p(\sigma) + \sum_i w_i \log p(s(f(x_i; \theta)) - s(y_i) | \sigma)$$
+
+        and the density of the measured inputs, where these have errors.
         """
         each = self.log_likelihood(place, known)
         total = jnp.sum(jnp.where(known.weight > 0, known.weight * each, 0.0))
-        return total + self.log_prior(place, known)
+        return total + self._log_rest(place, known)
+
+    def _log_rest(self, place: Array, known: Known) -> Array:
+        """The log density without the targets."""
+        total = self.log_prior(place, known)
+        for name, population in self.truth(place).items():
+            each = known.blurs[name].log_density(population)
+            total += jnp.sum(jnp.where(known.weight > 0, known.weight * each, 0.0))
+        return total
 
     def precision(self, place: Array, known: Known) -> Array:
         """(d, d) Gauss-Newton precision at a place: an objective's corners are smoothed."""
@@ -168,7 +231,7 @@ class Model:
         growth = jax.jacfwd(self.log_scale)(place, known)
         data = jnp.einsum("ni,n,nj->ij", slopes, known.weight, slopes)
         data += 2 * jnp.einsum("ni,n,nj->ij", growth, known.weight, growth)
-        return data - jax.hessian(self.log_prior)(place, known)
+        return data - jax.hessian(self._log_rest)(place, known)
 
 
 def _log_noise(log_scale: Array, known: Known) -> Array:
@@ -177,8 +240,17 @@ def _log_noise(log_scale: Array, known: Known) -> Array:
     return -0.5 * ((log_scale - known.noise[0]) / known.noise[1]) ** 2
 
 
-def known_of(fit: Fit, n: int, priors: Mapping[str, Any]) -> Known:
-    """The data set of a fit, padded to n runs."""
+def known_of(
+    fit: Fit, n: int, priors: Mapping[str, Any], errors: Mapping[str, np.ndarray]
+) -> Known:
+    """The data set of a fit, padded to n runs.
+
+    Args:
+        fit: The fit.
+        n: How many runs.
+        priors: Parameter -> NumPyro distribution.
+        errors: Input -> (n,) standard errors on its unconstrained line.
+    """
     problem = fit.problem
     dtype, extra = problem.dtype, n - problem.runs
 
@@ -196,6 +268,13 @@ def known_of(fit: Fit, n: int, priors: Mapping[str, Any]) -> Known:
         frame=problem.frame(),
         noise=jnp.asarray([np.log(NOISE_SHARE * spread_of(fit)), NOISE_WIDTH], dtype),
         priors=jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), dict(priors)),
+        blurs={
+            name: jax.tree.map(
+                lambda leaf: padded(leaf) if leaf.ndim else jnp.asarray(leaf, dtype),
+                blur(fit.law, fit.runs, name, error),
+            )
+            for name, error in errors.items()
+        },
     )
 
 
@@ -229,65 +308,6 @@ def size_of(fit: Fit, points: Mapping[str, Any]) -> np.ndarray:
     seen = logs(fit.runs.inputs)[fit.runs.weight > 0]
     low, high = seen.min(), seen.max()
     return (2 * logs(points) - low - high) / max(high - low, 1e-12)
-
-
-def check_priors(law: Law, priors: Mapping[str, Any]) -> dict[str, Any]:
-    """The priors of one's own, in the law's order.
-
-    Raises:
-        InputError: One is for nothing the law has, or is no distribution.
-    """
-    for name, prior in priors.items():
-        if name not in (*law.params, NOISE):
-            raise InputError(
-                f"priors: {law.name} has no parameter {name!r}; it has {', '.join(law.params)} "
-                f"and {NOISE}, the scale of the residuals."
-            )
-        if not hasattr(prior, "log_prob"):
-            raise InputError(
-                f"priors: {name} must be a NumPyro distribution, e.g. LogNormal(0.0, 1.0); "
-                f"got {prior!r}."
-            )
-        if name != NOISE and law.params[name].support.name == "simplex":
-            raise InputError(f"priors: {name} lies on a simplex; its prior cannot be replaced.")
-    return {name: priors[name] for name in sorted(priors)}
-
-
-def prior_table(law: Law, priors: Mapping[str, Any] | None = None) -> pd.DataFrame:
-    """What a posterior assumes of each parameter before it sees a run: its 5, 50 and 95 % points.
-
-    >>> import jaxlaws as jl
-    >>> jl.prior_table(jl.laws.chinchilla)["5 %"].round(3).tolist()
-    [0.2, 1.0, 1.0, 0.03, 0.03, 0.004]
-    """
-    own = check_priors(law, priors or {})
-    rows = []
-    for name, p in law.params.items():
-        for label, _ in labelled(name, np.zeros(p.size)):
-            kind, points = "typical range", np.full(3, np.nan)
-            if name in own:
-                kind, points = type(own[name]).__name__, _points(own[name])
-            elif p.like:
-                kind = f"spread over the runs' {p.like}"
-            elif p.support.name != "simplex":
-                found = p.constrain(jnp.asarray([-NORMAL_90, 0.0, NORMAL_90]))
-                points = np.asarray(found, float)
-            rows.append((label, p.unit, kind, *points))
-    spread = np.exp(NOISE_WIDTH * np.array([-NORMAL_90, 0.0, NORMAL_90]))
-    scale: tuple[Any, ...] = ("share of the target's spread", *(NOISE_SHARE * spread))
-    if NOISE in own:
-        scale = (type(own[NOISE]).__name__, *_points(own[NOISE]))
-    rows.append((NOISE, "", *scale))
-    columns = ["parameter", "unit", "prior", "5 %", "50 %", "95 %"]
-    return pd.DataFrame(rows, columns=columns).set_index("parameter")
-
-
-def _points(prior: Any) -> np.ndarray:
-    at = np.array([0.05, 0.5, 0.95])
-    try:
-        return np.asarray(prior.icdf(at), float)
-    except NotImplementedError:  # not every distribution has an inverse
-        return np.quantile(np.asarray(prior.sample(jax.random.key(0), (10_001,))), at)
 
 
 def left_of_prior(model: Model, places: np.ndarray, known: Known) -> dict[str, float]:

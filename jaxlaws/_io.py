@@ -236,9 +236,11 @@ def _pack_draws(draws: Draws, arrays: Arrays) -> dict[str, Any]:
 def _pack_sampling(sampling: Sampling, arrays: Arrays) -> dict[str, Any]:
     arrays |= {f"draws/sampling/{k}": getattr(sampling, k) for k in ("places", "modes", "mode")}
     arrays |= {f"draws/stats/{k}": np.asarray(v) for k, v in sampling.stats.items()}
+    arrays |= {f"draws/errors/{k}": np.asarray(v.error) for k, v in sampling.known.blurs.items()}
     priors = {name: describe_prior(prior) for name, prior in sampling.known.priors.items()}
     return {
         **_told(sampling),
+        "blurred": list(sampling.model.blurred),
         "stats": list(sampling.stats),
         "growing": sampling.model.growing,
         "pooled": list(sampling.model.pooled),
@@ -347,8 +349,9 @@ def _unpack_sampling(fit: Fit | None, saved: Mapping[str, Any], arrays: Arrays) 
     if fit is None:
         raise ValueError("a posterior without its fit")
     numbers = {k: {n: math.nan if v is None else v for n, v in saved[k].items()} for k in MIXING}
+    errors = {name: arrays[f"draws/errors/{name}"][: len(fit.runs)] for name in saved["blurred"]}
     with jax.enable_x64(fit.problem.dtype == "float64"):
-        known = known_of(fit, fit.problem.runs, rebuild_priors(saved["priors"]))
+        known = known_of(fit, fit.problem.runs, rebuild_priors(saved["priors"]), errors)
     return Sampling(
         method=saved["method"],
         chains=saved["chains"],
@@ -357,7 +360,7 @@ def _unpack_sampling(fit: Fit | None, saved: Mapping[str, Any], arrays: Arrays) 
         places=arrays["draws/sampling/places"],
         modes=arrays["draws/sampling/modes"],
         mode=arrays["draws/sampling/mode"],
-        model=Model(fit.law, fit.space, saved["growing"], tuple(saved["pooled"])),
+        model=Model(fit.law, fit.space, saved["growing"], tuple(saved["pooled"]), tuple(errors)),
         known=known,
         **numbers,
     )

@@ -221,9 +221,14 @@ def from_space(value: Array, space: str) -> Array:
 
 def new_noise(objective: Objective, scale: np.ndarray, key: Array) -> np.ndarray:
     """(draw, pool) what single runs add to a law, for noise scales (draw,)."""
-    with jax.enable_x64(True):
-        wide = jnp.broadcast_to(jnp.asarray(scale, float)[:, None], (len(scale), POOL))
-        return -np.asarray(_drawn(objective, key, wide))  # residuals are predicted minus measured
+    wide = np.broadcast_to(np.asarray(scale, float)[:, None], (len(scale), POOL))
+    return new_residuals(objective, wide, key)
+
+
+def new_residuals(objective: Objective, scale: np.ndarray, key: Array) -> np.ndarray:
+    """What a single run adds to a law, one for every scale."""
+    with jax.enable_x64(True):  # densities are of predicted minus measured
+        return -np.asarray(_drawn(objective, key, jnp.asarray(scale, float)))
 
 
 @jax.jit

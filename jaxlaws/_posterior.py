@@ -10,22 +10,15 @@ import numpy as np
 from jax import Array
 
 from jaxlaws._curvature import to_params
-from jaxlaws._density import (
-    NOISE,
-    THINNEST,
-    Known,
-    Model,
-    check_priors,
-    known_of,
-    left_of_prior,
-    spread_of,
-)
+from jaxlaws._density import NOISE, THINNEST, Known, Model, known_of, left_of_prior, spread_of
 from jaxlaws._draws import Draws
 from jaxlaws._errors import InputError
 from jaxlaws._fit import Fit, labelled
 from jaxlaws._importance import MEMBERS, climb, curved, sampled
+from jaxlaws._inputs import check_input_error
 from jaxlaws._nuts import agreement, numpyro, run_chains
 from jaxlaws._objective import new_noise
+from jaxlaws._prior_table import check_priors
 from jaxlaws._psis import smoothed
 from jaxlaws._sampling import FEW, KHAT, Sampling
 from jaxlaws._search import NEARLY
@@ -47,6 +40,7 @@ def posterior(
     priors: Mapping[str, Any] | None = None,
     sampler: str = "nuts",
     growing_noise: bool = False,
+    input_error: Mapping[str, Any] | None = None,
     pool: Sequence[str] = (),
     key: Array | None = None,
 ) -> Any:
@@ -71,6 +65,10 @@ def posterior(
             "noise" is the scale of the residuals.
         sampler: "nuts", or "importance" for thousands of data sets.
         growing_noise: Whether the noise may grow or shrink with the scale of a run.
+        input_error: Input -> standard error with which its values were measured, one number or one
+            per run (n,): a share of a positive input (0.02 is 2 %), else in its own unit. The true
+            values are a population whose middle moves with the other inputs; they are integrated
+            out, by three points of the law around each run.
         pool: Parameters of `law.per_group(...)` whose values in the groups come from one
             population, normal in z, whose middle has the typical range as its prior; `new_group`
             draws a group nobody has seen from it.
@@ -88,10 +86,12 @@ def posterior(
     _check(fits, draws, chains, sampler)
     own = check_priors(fits[0].law, priors or {})
     key = jax.random.key(0) if key is None else key
-    model = Model(fits[0].law, fits[0].space, growing_noise, _check_pool(fits, tuple(pool), own))
+    errors = [check_input_error(one.law, one.runs, input_error or {}) for one in fits]
+    pooled, blurred = _check_pool(fits, tuple(pool), own), tuple(errors[0])
+    model = Model(fits[0].law, fits[0].space, growing_noise, pooled, blurred)
     with jax.enable_x64(fits[0].problem.dtype == "float64"):
         runs = max(one.problem.runs for one in fits)
-        each = [known_of(one, runs, own) for one in fits]
+        each = [known_of(one, runs, own, off) for one, off in zip(fits, errors, strict=True)]
         known = jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
         modes, density = _modes(model, fits, known)
         each_key = jax.vmap(lambda g: jax.random.split(jax.random.fold_in(key, g), 3))
@@ -210,8 +210,8 @@ def _place(model: Model, z: np.ndarray, log_scale: float) -> np.ndarray:
         middles.append(z[where].mean())
         spreads.append(max(z[where].std(), 0.1))
         z[where] = (z[where] - middles[-1]) / spreads[-1]
-    growth = [0.0] if model.growing else []
-    return np.concatenate([z, [log_scale], growth, middles, np.log(spreads)])
+    rest = np.zeros(model.size - len(z) - 1 - 2 * len(middles))  # no growth, true inputs as seen
+    return np.concatenate([z, [log_scale], rest, middles, np.log(spreads)])
 
 
 def _spread_out(places: np.ndarray, most: int) -> np.ndarray:
@@ -318,6 +318,9 @@ def _as_draws(
     p = model.layout.size
     params = to_params(fit, _z(model, jnp.asarray(places)))
     labels, columns = [NOISE], [places[:, p]]
+    for name, numbers in model.truth(places).items():
+        labels += [f"true {name}, {i}" for i in range(numbers.shape[1])]
+        columns += list(numbers.T)
     both = model.population(jnp.asarray(places))
     for word, numbers in zip(("middle", "spread"), both, strict=True):
         labels += [f"{word} of {name}" for name in model.pooled]

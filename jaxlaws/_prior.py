@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxlaws._density import NOISE, Known, Model, check_priors, known_of
+from jaxlaws._density import NOISE, POOLED, Known, Model, known_of
 from jaxlaws._draws import Draws
 from jaxlaws._errors import InputError
 from jaxlaws._fit import Fit
 from jaxlaws._objective import new_noise
+from jaxlaws._prior_table import check_priors
 
 
 def prior(
@@ -41,7 +42,7 @@ def prior(
         fit = known
         model = Model(fit.law, fit.space)
         with jax.enable_x64(fit.problem.dtype == "float64"):
-            data = known_of(fit, fit.problem.runs, check_priors(fit.law, priors or {}))
+            data = known_of(fit, fit.problem.runs, check_priors(fit.law, priors or {}), {})
     elif known.sampling is not None and known.fit is not None and not priors:
         fit, model, data = known.fit, known.sampling.model, known.sampling.known
     else:
@@ -77,6 +78,12 @@ def _sample(model: Model, known: Known, key: Array, count: int) -> tuple[dict[st
         if name in layout.terms:
             middle = jnp.full_like(middle, spec.centre)
             width = jnp.full_like(width, spec.spread)
+        if name in model.pooled:  # one middle for all groups, and around it their spread
+            own = jax.random.fold_in(keys[name], 1)
+            shared, apart = jax.random.normal(own, (2, count, 1), number)
+            spread = jnp.exp(POOLED[0] + POOLED[1] * apart)
+            # In z, in which a term's logarithm moves one to one.
+            z = shared + spread * z / (width if name in layout.terms else 1.0)
         inside = (middle + width * z).reshape(count, *spec.size)
         found[name] = jax.vmap(spec.support.constrain)(inside)
     if NOISE in known.priors:

@@ -47,7 +47,7 @@ def power_fit() -> jl.Fit:
 
 def quadrature(fit: jl.Fit) -> tuple[float, float, float]:
     """Posterior mean and sd of alpha and mean of the log noise scale, on a fine grid."""
-    model, known = Model(fit.law, fit.space), known_of(fit, len(fit.runs), {})
+    model, known = Model(fit.law, fit.space), known_of(fit, len(fit.runs), {}, {})
     center, width = float(fit.solution.z[0, 0]), 0.3
     z = np.linspace(center - width, center + width, 601)
     s = np.log(fit.scale) + np.linspace(-1.5, 2.5, 401)

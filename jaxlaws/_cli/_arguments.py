@@ -175,6 +175,13 @@ def _fit(parser: Parser) -> None:
         metavar="E=Normal(1.7,0.1)",
         help="a NumPyro distribution in place of the typical range",
     )
+    group.add_argument(
+        "--input-error",
+        action="append",
+        default=[],
+        metavar="D=0.02",
+        help="standard error of an input in a posterior, a number or a column",
+    )
     group.add_argument("--by-group", action="store_true", help="resample whole groups of runs")
     _prob(group)
     group = parser.add_argument_group("answers and files")

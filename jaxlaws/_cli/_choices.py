@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from jaxlaws import _objective, _resample, flops, laws
-from jaxlaws._cli._words import nearest, numbers, pairs
-from jaxlaws._density import check_priors
+from jaxlaws import _columns, _objective, _resample, flops, laws
+from jaxlaws._cli._table import Source
+from jaxlaws._cli._words import nearest, number, numbers, pairs
 from jaxlaws._errors import InputError
+from jaxlaws._inputs import check_input_error
 from jaxlaws._law import Law
 from jaxlaws._nuts import named_prior, numpyro
 from jaxlaws._objective import Objective
 from jaxlaws._points import check_points
+from jaxlaws._prior_table import check_priors
 from jaxlaws._resample import Resampler
 from jaxlaws._runs import Runs
 
@@ -169,6 +171,25 @@ def points(law: Law, words: Mapping[str, str]) -> dict[str, Any]:
     values = {name: np.asarray(numbers(text)) for name, text in words.items()}
     check_points(law, values)
     return values
+
+
+def input_error(law: Law, args: argparse.Namespace, source: Source) -> dict[str, Any]:
+    """What --input-error says of inputs: one standard error each, or a column of them.
+
+    Raises:
+        InputError: There is no posterior to know them, or one cannot be understood.
+    """
+    given: dict[str, Any] = dict(pairs(args.input_error, "--input-error D=0.02"))
+    if given and not args.posterior:
+        raise InputError("--input-error belongs to a posterior; add --posterior.")
+    for name, text in given.items():
+        if text in source.frame:
+            values, runs = source.frame[text].to_numpy(), source.runs
+            given[name] = _columns.numbers(values, f"error of {name}", runs.rows, runs.name, [text])
+        else:
+            given[name] = number(text)
+    check_input_error(law, source.runs, given)
+    return given
 
 
 def priors(law: Law, args: argparse.Namespace, draws: int) -> dict[str, Any]:

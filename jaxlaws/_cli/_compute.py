@@ -54,6 +54,7 @@ def _fit(args: argparse.Namespace) -> Report:
     resampler = choices.resampler(args, source.runs)
     draws = args.bootstrap or (DRAWS if args.resample or args.by_group else 0)
     priors = choices.priors(law, args, draws)
+    input_error = choices.input_error(law, args, source)
     points = [choices.points(law, pairs([text], "N=70B,D=1.4T")) for text in args.predict]
     budgets = numbers(args.frontier.removeprefix("C=")) if args.frontier else []
     key = None if args.seed is None else jax.random.key(args.seed)
@@ -74,12 +75,14 @@ def _fit(args: argparse.Namespace) -> Report:
             result = bootstrap(found, resampler, draws=draws, key=key, progress=tell)
     if args.posterior:
         with progress("sampling"):
-            result = posterior(found, draws=args.posterior, priors=priors, key=key)
+            result = posterior(
+                found, draws=args.posterior, priors=priors, input_error=input_error, key=key
+            )
     known = say.draws_of(result)
     report = Report()
     say.table(report, source, law.name)
     if args.posterior:
-        say.priors(report, law, priors)
+        say.priors(report, law, priors, input_error)
         report.say("")
     say.fit(report, result, args.prob)
     groups = len(source.runs.groups)

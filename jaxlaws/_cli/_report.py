@@ -11,7 +11,6 @@ from jaxlaws._archive import check_folder
 from jaxlaws._backtest import Backtest
 from jaxlaws._cli._table import Source
 from jaxlaws._cli._terminal import Report, Table, number, span
-from jaxlaws._density import prior_table
 from jaxlaws._draws import Draws
 from jaxlaws._errors import InputError
 from jaxlaws._fit import Fit
@@ -19,6 +18,7 @@ from jaxlaws._frontier import Frontier
 from jaxlaws._io import records, to_json
 from jaxlaws._law import Law
 from jaxlaws._predict import predict
+from jaxlaws._prior_table import prior_table
 
 KINDS = {
     "simulated": "SIMULATED runs, not measurements",
@@ -112,9 +112,11 @@ def fit(report: Report, result: Fit | Draws, prob: float) -> None:
     report.say(*(f"note: {note}" for note in more))
 
 
-def priors(report: Report, law: Law, own: Mapping[str, Any]) -> None:
+def priors(
+    report: Report, law: Law, own: Mapping[str, Any], input_error: Mapping[str, Any]
+) -> None:
     """What a posterior assumes before it sees a run."""
-    frame = prior_table(law, own)
+    frame = prior_table(law, own, input_error)
     points = ["5 %", "50 %", "95 %"]
     rows = [
         [str(name), row["prior"], *("" if np.isnan(row[k]) else number(row[k]) for k in points)]
