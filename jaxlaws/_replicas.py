@@ -71,6 +71,8 @@ def true_inputs(draws: Draws, key: Array | None = None) -> dict[str, np.ndarray]
         InputError: The draws are no posterior.
     """
     fit, sampling = draws.sampled()
+    if not sampling.model.blurred:
+        return {}
     key = jax.random.key(5) if key is None else key
     live = np.asarray(sampling.known.weight) > 0
     with jax.enable_x64(fit.problem.dtype == "float64"):

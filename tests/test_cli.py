@@ -206,7 +206,8 @@ def test_predict_with_a_backtest(run: Run, result: Path, boot: jl.Draws) -> None
 
 def test_a_posterior_with_a_prior_of_ones_own(run: Run) -> None:
     word = ("kaplan_nd", "simulated_chinchilla", "--starts", 8, "--posterior", 250)
-    done = run("fit", *word, "--prior", "aN=LogNormal(-1.2, 0.3)", "--out", "p.fit", "--json")
+    more = ("--input-error", "D=0.02", "--out", "p.fit", "--json")
+    done = run("fit", *word, "--prior", "aN=LogNormal(-1.2, 0.3)", *more)
     assert done.code == 0
     table = {row["parameter"]: row for row in done.data["priors"]}
     assert table["aN"]["prior"] == "LogNormal"
@@ -215,19 +216,27 @@ def test_a_posterior_with_a_prior_of_ones_own(run: Run) -> None:
     assert max(done.data["result"]["sampling"]["rhat"].values()) < 1.05
     again = load(Path("p.fit"))
     assert again.sampling.known.priors["aN"].scale == pytest.approx(0.3)
+    assert table["error of D"]["50 %"] == 0.02
+    assert again.sampling.model.blurred == ("D",)
     assert "a new run" in run("predict", "p.fit", "N=70B", "D=1.4T").out
+    done = run("diagnose", "p.fit", "--plot", "checks.png")
+    assert "Posterior predictive checks" in done.out
+    assert Path("checks.png").read_bytes().startswith(b"\x89PNG")
     refused = {
         ("--prior", "gamma=Normal(0,1)"): "has no parameter 'gamma'",
         ("--prior", "aN=Norml(0,1)"): "did you mean Normal?",
         ("--prior", "aN=Normal(0,-1)"): "Normal(0, -1) is no distribution",
         ("--prior", "aN"): "is written E=Normal(1.7,0.1)",
+        ("--input-error", "lr=0.02"): "no measured input 'lr' with one number per run; it has N, D",
+        ("--input-error", "D=-0.02"): "zero or more; got -0.02",
+        ("--input-error", "D=tokns"): "'tokns'",
         ("--bootstrap", "100"): "either for --posterior or for --bootstrap",
     }
     for words_, said in refused.items():
         assert said in mistake(run("fit", *word, *words_))
-    assert "belongs to a posterior" in mistake(
-        run("fit", "kaplan_nd", "simulated_chinchilla", "--prior", "aN=Normal(0,1)")
-    )
+    for words_ in (("--prior", "aN=Normal(0,1)"), ("--input-error", "D=0.02")):
+        said = mistake(run("fit", "kaplan_nd", "simulated_chinchilla", *words_))
+        assert "belongs to a posterior" in said
 
 
 def test_frontier(run: Run, result: Path) -> None:

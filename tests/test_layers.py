@@ -38,6 +38,7 @@ LATER = {  # over draws; not of each other, except what is named
     "_loo": set(),
     "_replicas": set(),
     "_check": {"_replicas"},
+    "_power_scaling": {"_loo", "_prior"},
     "_arviz": {"_loo", "_predict", "_prior", "_replicas"},
     "_discrepancy": set(),
     "_backtest": {"_compare", "_discrepancy"},

@@ -17,6 +17,7 @@ import jaxlaws as jl
 from jaxlaws import plot
 from jaxlaws._draws import Draws
 from jaxlaws._fit import Fit
+from jaxlaws._power_scaling import power_scaled
 from jaxlaws.plot import _band, _isoflop, _style, _ticks
 from jaxlaws.plot._view import as_draws, look
 
@@ -516,6 +517,70 @@ def test_a_law_of_a_vector_has_no_curves(fitted: Fit):
     figure = plot.overview(fit)
     assert [ax.get_xlabel() for ax in figure.axes] == ["fitted $L$ (nats/token)", "normal quantile"]
     assert plot.residuals(fit).axes[0].get_xlabel() == "$D$ (tokens)"
+
+
+# ---- checks of a posterior ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def posterior(squared_fit: Fit) -> Draws:
+    return jl.posterior(squared_fit, draws=250, sampler="importance")
+
+
+def test_checks(posterior: Draws):
+    figure = plot.checks(posterior)
+    before, after, *below = figure.axes
+    assert before.get_xlabel() == after.get_xlabel() == "posterior median of $L$ (nats/token)"
+    assert (before.get_yscale(), after.get_yscale()) == ("log", "linear")
+    target = posterior.fit.runs.target
+    np.testing.assert_array_equal(before.collections[-1].get_offsets()[:, 1], target)
+    # Orange are the runs outside their bars, and the line below the title counts them.
+    lines = (c for c in after.collections if type(c).__name__ == "LineCollection")
+    bars = next(lines).get_segments()
+    low, high = np.array([bar[:, 1] for bar in bars]).T
+    dots = np.concatenate([c.get_offsets() for c in after.collections[1:]])
+    assert len(dots) == len(target)
+    order = {round(float(x), 9): i for i, x in enumerate([bar[0, 0] for bar in bars])}
+    for x, y in after.collections[2].get_offsets():
+        i = order[round(float(x), 9)]
+        assert not low[i] <= y <= high[i]
+    assert f"{len(after.collections[2].get_offsets())} of 81 outside (orange)" in words(figure)
+    table = jl.check(posterior)
+    assert len(below) == len(table)
+    for ax, (_, row) in zip(below, table.iterrows(), strict=True):
+        assert ax.lines[0].get_xdata()[0] == pytest.approx(row["observed"])
+        assert ax.get_title().endswith(f"p = {row['p']:.2g}")
+
+
+def test_prior_sensitivity(posterior: Draws):
+    """The intervals are those of draws weighed anew; on a normal they have a closed form."""
+    figure = plot.prior_sensitivity(posterior)
+    prior, likelihood, dots = figure.axes
+    names = [*posterior.params, "noise"]
+    assert [t.get_text() for t in prior.get_yticklabels()][::5] == ["$E$", "noise"]
+    assert len(prior.lines) == len(likelihood.lines) == 2 * 3 * len(names)
+    table = jl.prior_sensitivity(posterior).loc[names]
+    drawn = np.concatenate([c.get_offsets() for c in dots.collections[1:]])
+    np.testing.assert_allclose(
+        np.sort(drawn[:, 0]), np.sort(np.maximum(table["prior"].to_numpy(float), 1e-3))
+    )
+    assert len(dots.collections[-1].get_offsets()) == int((table["prior"] > 0.05).sum())
+    for draw in (plot.checks, plot.prior_sensitivity):
+        with pytest.raises(jl.InputError, match="is no posterior; jl.posterior makes one"):
+            draw(jl.published(jl.laws.chinchilla))
+
+
+def test_a_power_of_a_normal_likelihood_is_a_normal(posterior: Draws):
+    """With the prior next to flat, its power leaves intervals, and the likelihood's scales them."""
+    table = power_scaled(posterior).set_index(["raised", "power", "parameter"]).sort_index()
+    width = np.log(table["high"] / table["low"])
+    for power in (0.8, 1.25):
+        assert table.loc[("likelihood", power), "khat"].max() < 0.7
+        # alpha is nearly normal, its spread as 1/sqrt(power); 1000 draws tell a tail to 5 %.
+        ratio = width["likelihood", power, "alpha"] / width["likelihood", 1.0, "alpha"]
+        assert ratio == pytest.approx(power**-0.5, rel=0.1)
+        same = width["prior", power, "alpha"] / width["prior", 1.0, "alpha"]
+        assert same == pytest.approx(1, rel=0.05)
 
 
 # ---- numbers and labels ------------------------------------------------------------------------

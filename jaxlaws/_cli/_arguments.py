@@ -237,12 +237,14 @@ def _compare(parser: Parser) -> None:
 
 
 def _diagnose(parser: Parser) -> None:
-    """Say which parameters the runs identify, from a result file.
+    """Say which parameters the runs identify, from a result file, and whether a posterior fits.
 
     jaxlaws diagnose out/chinchilla.fit
+    jaxlaws diagnose out/posterior.fit --plot out/checks.png
     """
     _file(parser)
     _prob(parser)
+    _plot(parser)
 
 
 def _sensitivity(parser: Parser) -> None:

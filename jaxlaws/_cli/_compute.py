@@ -185,8 +185,10 @@ def _compare(args: argparse.Namespace) -> Report:
 
 
 def _diagnose(args: argparse.Namespace) -> Report:
+    from jaxlaws._check import check
     from jaxlaws._diagnose import diagnose
 
+    say.check_figure(args.plot)
     result, report = _load(args)
     known = say.draws_of(result).fit
     if known is None:
@@ -202,6 +204,14 @@ def _diagnose(args: argparse.Namespace) -> Report:
         "parameters": records(found.frame().reset_index()),
         "notes": found.notes(),
     }
+    draws = result if isinstance(result, Draws) and result.sampling is not None else None
+    if draws is not None:
+        say.checks(report, check(draws))
+    if args.plot is not None:
+        from jaxlaws import plot
+
+        report.say("")
+        _draw(report, args.plot, lambda: plot.checks(draws) if draws else plot.residuals(result))
     return report
 
 

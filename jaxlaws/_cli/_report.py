@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from jaxlaws import datasets
 from jaxlaws._archive import check_folder
@@ -124,6 +125,17 @@ def priors(
     ]
     report.say("", Table(["parameter", "prior", *points], rows, "Priors"))
     report.data["priors"] = records(frame.reset_index())
+
+
+def checks(report: Report, found: pd.DataFrame) -> None:
+    """Whether runs like those at hand are what a posterior would have made."""
+    rows = []
+    for name, row in found.iterrows():
+        ends = f"{number(row['low'])} to {number(row['high'])}"
+        rows.append([str(name), number(row["observed"]), ends, f"{row['p']:.3f}"])
+    head = ["residuals'", "measured", "90 % of new runs", "p"]
+    report.say("", Table(head, rows, "Posterior predictive checks; a p near 0 or 1 is a misfit"))
+    report.data["checks"] = records(found.reset_index())
 
 
 def prediction(
