@@ -1,7 +1,6 @@
 """Time and peak memory against the number of resamples, runs, parameters and starts.
 
-Every point runs in a process of its own, so that its peak memory is its own. The task is done twice
-and timed the second time, compiled.
+Every point runs in a process of its own, so that its peak memory is its own, and is timed compiled.
 """
 
 import time
@@ -35,7 +34,7 @@ SMOKE = {"resamples": (10, 20), "starts": (1, 2)}
 def resamples(count: int) -> dict[str, Any]:
     """Bootstrap of Epoch's points."""
     fit = jl.fit(jl.laws.chinchilla, jl.datasets.runs("chinchilla_epoch"))
-    return timed(lambda: jl.bootstrap(fit, draws=count))
+    return timed(lambda many: jl.bootstrap(fit, draws=many), count, min(count, 1000))
 
 
 def runs(count: int) -> dict[str, Any]:
@@ -46,7 +45,9 @@ def runs(count: int) -> dict[str, Any]:
         NOISE * rng.standard_normal(count)
     )
     table = jl.Runs.from_arrays(loss, N=N, D=D)
-    return timed(lambda: jl.fit(jl.laws.chinchilla, table, objective=jl.Squared(), starts=8))
+    return timed(
+        lambda many: jl.fit(jl.laws.chinchilla, table, objective=jl.Squared(), starts=many), 8, 2
+    )
 
 
 def additive(terms: int) -> jl.Law:
@@ -76,22 +77,22 @@ def parameters(count: int) -> dict[str, Any]:
     alpha = np.linspace(0.2, 0.6, terms)
     exact = 1.8 + np.sum(2.0 * 30.0**alpha * x**-alpha, axis=1)
     table = jl.Runs.from_arrays(exact * np.exp(NOISE * rng.standard_normal(240)), x=x)
-    return timed(lambda: jl.fit(law, table, objective=jl.Squared(), starts=16))
+    return timed(lambda many: jl.fit(law, table, objective=jl.Squared(), starts=many), 16, 2)
 
 
 def starts(count: int) -> dict[str, Any]:
     """A fit of Epoch's points."""
     table = jl.datasets.runs("chinchilla_epoch")
-    return timed(lambda: jl.fit(jl.laws.chinchilla, table, starts=count))
+    return timed(lambda many: jl.fit(jl.laws.chinchilla, table, starts=many), count, 2)
 
 
-def timed(job: Callable[[], Any]) -> dict[str, Any]:
-    """Seconds of the second of two calls, the steps that a fit took, and the peak memory."""
+def timed(job: Callable[[int], Any], count: int, first: int) -> dict[str, Any]:
+    """Seconds and mean steps of a job of a size, after a small one compiled it; peak memory."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        job()
+        job(first)
         begin = time.perf_counter()
-        done = job()
+        done = job(count)
         seconds = time.perf_counter() - begin
     return dict(seconds=seconds, steps=float(done.solution.steps.mean()), peak=peak())
 
@@ -132,7 +133,7 @@ def measure(smoke: bool = False) -> Section:
 
 
 TEXT = """\
-Each row is a process of its own: the task twice, timed the second time; memory is the peak of the
+Each row is a process of its own, timed after a small task compiled it; memory is the peak of the
 whole process, interpreter and compiler included. Resamples: a bootstrap of Epoch's 240 points.
 Runs: a fit of simulated runs from 8 starts, least squares. Parameters: a fit of 240 simulated runs
 by a sum of 1 to 14 power laws from 16 starts, least squares. Starts: a fit of Epoch's points.

@@ -22,14 +22,12 @@ bounds; the ratios of one run count, and the fastest of several turns stands for
 """
 
 
-def cell(value: Any) -> str:
-    """A cell of a table: three digits, exponents where they help, nothing for what is missing."""
+def cell(value: Any, digits: int = 3) -> str:
+    """A cell of a table: few digits, exponents where they help, nothing for what is missing."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float):
-        if 0.9 < value < 1.2 and value != round(value, 3):
-            return f"{value:.7g}"  # objectives relative to the lowest
-        return f"{value:.3g}" if 1e-3 <= abs(value) < 1e3 or value == 0 else _large(value)
+        return f"{value:.{digits}g}" if 1e-3 <= abs(value) < 1e3 or value == 0 else _large(value)
     return str(value)
 
 
@@ -45,7 +43,11 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
         "| " + " | ".join(names) + " |",
         "|" + "|".join("--:" if number else "---" for number in numbers) + "|",
     ]
-    lines += ["| " + " | ".join(cell(row.get(name)) for name in names) + " |" for row in rows]
+    digits = [8 if name.startswith("objective") else 3 for name in names]
+    lines += [
+        "| " + " | ".join(map(cell, (row.get(name) for name in names), digits)) + " |"
+        for row in rows
+    ]
     return "\n".join(lines)
 
 

@@ -80,7 +80,7 @@ def recorded(name: str, section: Section) -> dict[str, Any]:
     """One section as it is kept: with date, machine, versions and command."""
     return dict(
         name=name,
-        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"),
         command=f"python -m benchmarks {name}",
         revision=revision(),
         machine=machine(),

@@ -22,7 +22,7 @@ CONTENDERS = (
     Contender(ADVANTAGE, "optimistix_bfgs", OPTIMISTIX, calls=4),
     Contender(SEARCHED, "optimistix_search", OPTIMISTIX, calls=2),
     Contender("optimistix L-BFGS, vmap", "optimistix_lbfgs", OPTIMISTIX, refits=1000),
-    Contender("optimistix LM, vmap", "optimistix_lm", OPTIMISTIX, refits=500, rounds=2),
+    Contender("optimistix LM, vmap", "optimistix_lm", OPTIMISTIX, refits=500, calls=2, rounds=2),
     Contender("optax L-BFGS, vmap", "optax_lbfgs", ("optax==0.2.8", JAX), refits=500, rounds=2),
     Contender(GRADIENT, "scipy_bfgs", SCIPY, refits=200),
     Contender("scipy least_squares, huber", "scipy_least_squares", SCIPY, refits=100),
