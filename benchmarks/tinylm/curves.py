@@ -1,5 +1,6 @@
 """The loss curves as runs of the laws over schedules."""
 
+import jax
 import numpy as np
 
 import jaxlaws as jl
@@ -60,5 +61,7 @@ def ratio(kind: str = "multi_power_law") -> float:
     (cosine,) = (one for one in plan() if one.schedule == "cosine" and one.steps == linear.steps)
     fitted = jl.fit(law(kind), runs(), starts=STARTS).bind()
     last = linear.steps - 1.0
-    found = fitted(np.array([number[linear.name], number[cosine.name]], float), np.full(2, last))
+    which = np.array([number[linear.name], number[cosine.name]], float)
+    with jax.enable_x64(True):  # the law numbers its steps in 64 bits
+        found = fitted(which, np.full(2, last))
     return float(found[0] / found[1])
