@@ -5,6 +5,11 @@ price of the exponentials and logarithms in one, on all cores. Derivatives and t
 arithmetic are no part of it; a second floor adds the derivatives, written by hand for this law.
 """
 
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +35,13 @@ REACHED = 1e-9  # relative: an evaluation this close to the minimum is the last 
 LANES = 32  # of the bare loops: 32 x 240 numbers stay in a core's cache
 LOOPS = 200  # evaluations in one call of a bare loop
 GOAL = 5.0
+LIBRARIES = {
+    "JIT": "compiled code",
+    "libjax": "XLA's runtime: its kernels of products and sums, and its scheduler",
+    "kernel": "the system: page faults, switches",
+    "libm": "scalar exponentials and logarithms",
+    "libc": "copies, memory",
+}
 OTHERS = ("trust-exact", "trust-krylov", "dogleg", "Newton-CG")
 
 
@@ -179,6 +191,30 @@ def price(body: Callable[[Array, Array, Array], Array], runs: int) -> float:
     return min(seconds) * 1e9 / (LOOPS * LANES * runs * len(cores()))
 
 
+def profile(job: Callable[[], Any], calls: int) -> list[dict[str, Any]]:
+    """Shares of the processor's time by library, from Linux's perf; nothing where it is missing."""
+    if not shutil.which("perf"):
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        data = f"{folder}/perf.data"
+        words = ["perf", "record", "-q", "-F", "999", "-o", data, "-p", str(os.getpid())]
+        recorder = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+        time.sleep(1)  # it attaches to every thread
+        for _ in range(calls):
+            job()
+        recorder.send_signal(signal.SIGINT)
+        recorder.wait()
+        words = ["perf", "report", "-i", data, "--no-children", "--sort", "dso"]
+        said = subprocess.run(words, capture_output=True, text=True, check=False).stdout
+    found: dict[str, float] = {}
+    for line in said.splitlines():
+        if line.strip() and not line.startswith("#"):
+            share, library = line.split(maxsplit=1)
+            name = next((v for k, v in LIBRARIES.items() if k in library), "all other libraries")
+            found[name] = found.get(name, 0.0) + float(share.rstrip("%"))
+    return [{"what": f"profile, %: {name}", "value": share} for name, share in found.items()]
+
+
 def measure(smoke: bool = False) -> Section:
     """The table of the floor."""
     draws, sample, repeats = (20, 3, 1) if smoke else (DRAWS, SAMPLE, REPEATS)
@@ -209,6 +245,7 @@ def measure(smoke: bool = False) -> Section:
         {"what": "ns a run: our evaluation, by autodiff", "value": each["autodiff"]},
         {"what": "of the refits: evaluations at that price, s", "value": own},
         {"what": "of the refits: all else, s", "value": min(seconds) - own},
+        *profile(lambda: jl.bootstrap(fit, draws=draws), repeats),
         {"what": "refits / floor", "value": min(seconds) / floor["transcendental"]},
         {"what": "refits / floor with derivatives", "value": min(seconds) / floor["by_hand"]},
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxlaws.plot._style import BLUE, GREEN, INK, ORANGE, SOFT, bare, figure
+from jaxlaws.plot._style import BLUE, GREEN, INK, ORANGE, bare, figure, mpl
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,25 +93,17 @@ def bars(record: Record) -> "Figure":
     places = range(len(rows))
     colours = [ORANGE if row["contender"].startswith("jaxlaws") else BLUE for row in rows]
     ax.barh(places, [row["warm, s"] for row in rows], color=colours, height=0.62)
-    if all("cold, s" in row for row in rows):
-        ax.plot([row["cold, s"] for row in rows], places, "|", color=INK, ms=9, label="cold")
-        ax.legend(loc="upper right", frameon=False)
+    cold = all("cold, s" in row for row in rows)
+    if cold:
+        ax.plot([row["cold, s"] for row in rows], places, "|", color=INK, ms=11, mew=1.6)
     ax.set_yticks(places, [row["contender"] for row in rows])
     ax.set_xscale("log")
-    ax.set_xlabel("seconds, warm (bars)")
+    ax.set_xlabel("seconds: warm (bars)" + (", cold (strokes)" if cold else ""))
     ax.set_title(record["title"], loc="left")
+    low = min(row["warm, s"] for row in rows) / 4
+    ax.set_xlim(left=low)
     for place, row in zip(places, rows, strict=True):
-        ax.annotate(
-            f" {cell(row['warm, s'])} s",
-            (row["warm, s"], place),
-            xytext=(12, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8,
-            color=SOFT,
-        )
-    low, high = ax.get_xlim()
-    ax.set_xlim(low, high * 4)
+        ax.text(low * 1.1, place, f"{cell(row['warm, s'])} s", va="center", size=8, color="white")
     return made
 
 
@@ -130,6 +122,9 @@ def curves(record: Record) -> "Figure":
             ax.plot(x, y, "o", color=colour, ms=4, label=f"{name}: exponent {slope:.2f}")
         ax.set_xscale("log")
         ax.set_yscale("log")
+        ax.xaxis.set_minor_formatter(mpl().NullFormatter())
+        if max(x) < 100:  # no powers of ten to stand for them
+            ax.set_xticks(x, x)
         ax.set_xlabel(kind)
         ax.legend(frameon=False, fontsize=8)
     return made

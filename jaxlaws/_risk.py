@@ -197,7 +197,7 @@ def minimise(
     block = max(8, min(ROWS, CELLS // problem.runs))
     most = SCHEDULES if "curve" in problem.law.inputs else 64
     if jax.default_backend() == "cpu":
-        most = min(most, max(4, CACHED // problem.runs))
+        most = min(most, max(16, CACHED // problem.runs))
     lanes = solver.lanes or max(1, min(most, block, CELLS // 8 // problem.runs))
     bounds = problem.layout.bounds(problem.dtype)
     widen = np.broadcast_to(np.asarray(widen, float), (total,))
