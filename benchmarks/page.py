@@ -100,7 +100,7 @@ def bars(record: Record) -> "Figure":
     ax.set_xscale("log")
     ax.set_xlabel("seconds: warm (bars)" + (", cold (strokes)" if cold else ""))
     ax.set_title(record["title"], loc="left")
-    low = min(row["warm, s"] for row in rows) / 4
+    low = min(row["warm, s"] for row in rows) / 10  # room for its label
     ax.set_xlim(left=low)
     for place, row in zip(places, rows, strict=True):
         ax.text(low * 1.1, place, f"{cell(row['warm, s'])} s", va="center", size=8, color="white")
