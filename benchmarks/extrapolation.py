@@ -2,10 +2,11 @@
 
 Every curve of bnsl_benchmark_vision and bnsl_benchmark_lang that has points to be judged on is
 fitted to the others, which are smaller, by least squares of the log error. Each law alone, with a
-bootstrap and with the Laplace approximation, and the average of all laws by backtest weights, are
+bootstrap, the Laplace approximation, a posterior by importance sampling (psis, which leaves to NUTS
+the curves whose k-hat is bad) and one by NUTS, and the average of all laws by backtest weights, are
 asked for the held-out points, without and with what the backtest adds.
 
-    python -m benchmarks.extrapolation [--without m4] [--keep FOLDER] [--write]
+    python -m benchmarks.extrapolation [--without m4] [--draws nuts] [--keep FOLDER] [--write]
 
 Scores of a curve are means over its held-out points: RMSLE of the estimate, log predictive density
 of the measured value, and whether central intervals cover it. A family is a benchmark task; a
@@ -20,7 +21,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,9 @@ os.environ.setdefault("JAXLAWS_DATA", str(Path(__file__).resolve().parents[2] / 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "extrapolation.csv"
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 DRAWS = 200
+CHAIN = 250  # draws of each of a posterior's four chains
+POSTERIORS = {"psis": "importance", "nuts": "nuts"}
+KINDS = ("bootstrap", "laplace", *POSTERIORS)
 CUT_STARTS = 8  # of every refit of a backtest, which also tries the ends at the other cuts
 HEAVY = ("m4", "bnsl(2)")  # laws that take ten times as long, with fewer starts and steps
 FEWER = dict(starts=32, solver=jl.Newton(max_steps=100))
@@ -86,18 +90,41 @@ def curves() -> list[Curve]:
 Kept = dict[str, Any]  # arrays of one law's draws, or of one backtest: what --keep keeps
 
 
-def known(law: jl.Law, every: Sequence[Curve]) -> dict[str, list[Kept | None]]:
-    """Bootstrap and Laplace draws of every curve; None where there is no Laplace approximation."""
+def fitted(law: jl.Law, every: Sequence[Curve]) -> Sequence[jl.Fit]:
+    """The fits of every curve, in one call."""
     stack = jl.Runs.stack([curve.train for curve in every])
     settings: dict[str, Any] = FEWER if law.name in HEAVY else dict(starts=STARTS)
-    fits = jl.fit(law, stack, objective=jl.Squared(), **settings)
-    approximate = []
+    return jl.fit(law, stack, objective=jl.Squared(), **settings)
+
+
+def refits(fits: Sequence[jl.Fit]) -> dict[str, list[Kept | None]]:
+    """Bootstrap and Laplace draws of every curve; None where there is no Laplace approximation."""
+    approximate: list[Kept | None] = []
     for fit in fits:
         try:
             approximate.append(_arrays(jl.laplace(fit, draws=DRAWS)))
         except np.linalg.LinAlgError:  # a flat direction
             approximate.append(None)
     return dict(bootstrap=[_arrays(own) for own in bootstraps(fits)], laplace=approximate)
+
+
+def posteriors(kind: str, fits: Sequence[jl.Fit]) -> list[Kept | None]:
+    """Posteriors of every curve under the default priors, in one call."""
+    found = jl.posterior(fits, draws=CHAIN, sampler=POSTERIORS[kind])
+    return [{**_arrays(own), "scale": own.sampling.scale} for own in found]
+
+
+def known(
+    law: jl.Law, every: Sequence[Curve], kinds: Sequence[str], folder: Path | None
+) -> dict[str, list[Kept | None]]:
+    """Draws of every kind of every curve."""
+    fits = cache(lambda: fitted(law, every))
+    found: dict[str, list[Kept | None]] = {}
+    if set(kinds) - set(POSTERIORS):
+        found |= kept(folder, law.name, lambda: refits(fits()))
+    for kind in (kind for kind in POSTERIORS if kind in kinds):
+        found[kind] = kept(folder, f"{law.name} {kind}", lambda kind=kind: posteriors(kind, fits()))
+    return found
 
 
 def _arrays(draws: jl.Draws) -> Kept:
@@ -164,12 +191,14 @@ class Mixture:
         return logsumexp(each, axis=0, b=self.weight[:, None]) - at
 
 
-def mixture(prediction: jl.Prediction, noise: np.ndarray, scales: np.ndarray | float) -> Mixture:
-    """Of one law: a normal for every draw, with the sd of noise and of the discrepancy."""
+def mixture(
+    prediction: jl.Prediction, noise: np.ndarray | float, scales: np.ndarray | float
+) -> Mixture:
+    """Of one law: a normal for every draw, with the sd of noise (draw, 1) and of discrepancy."""
     mean = in_space(prediction.mean, "log")
     fine = np.isfinite(mean).all(axis=1)
     mean = mean[fine]
-    sd = np.sqrt(np.var(noise) + np.broadcast_to(scales, prediction.mean.shape)[fine] ** 2)
+    sd = np.broadcast_to(np.sqrt(noise**2 + np.square(scales)), prediction.mean.shape)[fine]
     return Mixture(np.full(len(mean), 1 / len(mean)), mean, np.maximum(sd, 1e-6))
 
 
@@ -222,9 +251,11 @@ def kept(folder: Path | None, name: str, make: Callable[[], Any]) -> Any:
     return made
 
 
-def scores(laws: Sequence[jl.Law], every: Sequence[Curve], folder: Path | None) -> pd.DataFrame:
+def scores(
+    laws: Sequence[jl.Law], every: Sequence[Curve], kinds: Sequence[str], folder: Path | None
+) -> pd.DataFrame:
     """One row per curve, draws, method and term."""
-    draws = {law.name: kept(folder, law.name, partial(known, law, every)) for law in laws}
+    draws = {law: known(law, every, kinds, folder) for law in laws}
     tests = kept(folder, "backtests", partial(backtests, laws, every))
     longest = max(len(curve.test) for curve in every)
     rows = []
@@ -232,22 +263,32 @@ def scores(laws: Sequence[jl.Law], every: Sequence[Curve], folder: Path | None) 
         about = dict(data=curve.data, family=curve.family, task=curve.task, model=curve.model)
         x = curve.test.padded(longest).inputs["x"]
         found = jl.Backtest(laws=tuple(laws), runs=curve.train, objective=jl.Squared(), **arrays)
-        for kind in ("bootstrap", "laplace"):
-            own = {law: draws[law.name][kind][i] for law in laws}
-            made = {
-                law: jl.Draws(law=law, space="log", **arrays)
-                for law, arrays in own.items()
-                if arrays is not None
-            }
-            for row in judged(made, found, x, curve.test.target):
+        for kind in kinds:
+            own = {law: draws[law][kind][i] for law in laws}
+            some = {law: dict(arrays) for law, arrays in own.items() if arrays is not None}
+            scales = {law: arrays.pop("scale", None) for law, arrays in some.items()}
+            made = {law: jl.Draws(law=law, space="log", **arrays) for law, arrays in some.items()}
+            for row in judged(made, scales, found, x, curve.test.target):
                 rows.append({**about, "draws": kind, **row})
     return pd.DataFrame(rows)
 
 
 def judged(
-    draws: Mapping[jl.Law, jl.Draws], found: jl.Backtest, x: np.ndarray, measured: np.ndarray
+    draws: Mapping[jl.Law, jl.Draws],
+    noises: Mapping[jl.Law, np.ndarray | None],
+    found: jl.Backtest,
+    x: np.ndarray,
+    measured: np.ndarray,
 ) -> Iterator[dict[str, Any]]:
-    """Scores of every law alone and of their average, without and with the backtest's term."""
+    """Scores of every law alone and of their average, without and with the backtest's term.
+
+    Args:
+        draws: Draws of every law.
+        noises: (draw,) noise scales of a posterior; None where all draws share their residuals.
+        found: The backtest of the laws.
+        x: (m,) held-out places.
+        measured: The values there, fewer where x is padded.
+    """
     rng = np.random.default_rng(0)
     alone, plain, wide, shares, refused = [], [], [], [], []
     for law, share in zip(found.laws, found.weights, strict=True):
@@ -259,13 +300,18 @@ def judged(
             backtest=found if tested else None,
             x=x,
         )
-        density = mixture(prediction, own.noise, 0.0)
+        noise: np.ndarray | float = float(np.std(own.noise))
+        if (scale := noises[law]) is not None:
+            noise = scale[:, None]
+            # As `predict` has it of a posterior: medians of parameters need not lie in it.
+            prediction = replace(prediction, estimate=np.median(prediction.mean, axis=0))
+        density = mixture(prediction, noise, 0.0)
         about = dict(method=law.name, weight=share, withheld=bool(own.failure))
         yield {**about, "term": False, **scored(prediction, density, False, measured)}
         if not tested:
             continue
         scales = found.of(law).scales(found.beyond(dict(x=x)), len(prediction.mean), rng)
-        wider = mixture(prediction, own.noise, scales)
+        wider = mixture(prediction, noise, scales)
         yield {**about, "term": True, **scored(prediction, wider, True, measured)}
         alone.append(prediction)
         plain.append(density)
@@ -293,12 +339,13 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="folder of fits and backtests, made or reused")
     names = [law.name for law in FORMS]
     parser.add_argument("--without", nargs="+", default=[], choices=names, help="laws left out")
+    parser.add_argument("--draws", nargs="+", default=KINDS, choices=KINDS, help="kinds of draws")
     options = parser.parse_args()
     begin = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", jl.InputWarning)
         laws = [law for law in FORMS if law.name not in options.without]
-        found = scores(laws, curves(), options.keep)
+        found = scores(laws, curves(), options.draws, options.keep)
     for part in (
         table(found),
         table(found, "data"),
@@ -307,6 +354,9 @@ def main() -> None:
         print(part.round(3).to_string(), end="\n\n")
     print(f"{time.perf_counter() - begin:.0f} s")
     if options.write:
+        if OUT.exists():  # what was not asked for stays
+            others = pd.read_csv(OUT).query("draws not in @options.draws")
+            found = pd.concat([others, found.round(5)])
         found.round(5).to_csv(OUT, index=False, lineterminator="\n")
 
 
