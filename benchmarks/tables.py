@@ -22,7 +22,7 @@ from benchmarks.record import Goal, Section
 from jaxlaws._risk import Problem, build, residuals
 
 LAWS = ("power_const", "chinchilla", "muennighoff", "d_cpt", "flp_m_loss(9)")
-EACH, STARTS, REPEATS = 20, 8, 1
+EACH, STARTS, REPEATS = 20, 8, 2
 RUNS = (16, 2000)
 NOISE = 0.01
 STEPS = 256  # of a peer's minimisation
