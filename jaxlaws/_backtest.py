@@ -21,7 +21,7 @@ from jaxlaws._objective import Huber, Objective
 from jaxlaws._risk import build
 from jaxlaws._rolling import refitted
 from jaxlaws._runs import Runs, Stack
-from jaxlaws._solver import CONVERGED, Newton, Solution
+from jaxlaws._solver import CONVERGED, NOT_FINITE, STATUS, Newton, Solution
 
 KEPT = 0.5  # a cut keeps at least this share of the runs, where that leaves enough cuts
 FEWEST = 3  # cuts without which a law's errors say nothing about how they grow
@@ -46,6 +46,7 @@ class Backtest:
         expected: (law, c, n) standard deviation that noise and uncertain parameters explain.
         noise: (law, c) standard deviation of a single run's noise, from the sample's residuals.
         value: (law, c) objective of every refit, summed over runs.
+        status: (law, c) the solver's status of every refit; zero is converged.
         failed: (law, c) whether a refit is no certified minimum or predicts no number.
         refused: (law,) why a law could not be refitted; empty for those that could.
     """
@@ -62,6 +63,7 @@ class Backtest:
     expected: np.ndarray
     noise: np.ndarray
     value: np.ndarray
+    status: np.ndarray
     failed: np.ndarray
     refused: tuple[str, ...]
 
@@ -85,9 +87,13 @@ class Backtest:
         """
         share = self._shares
         if np.isnan(share).any():
+            bad = [i for i in range(len(self.laws)) if self.refused[i] or self.failed[i].any()]
+            why = "; ".join(f"{self.laws[i].name}: {self._why(i)}" for i in bad)
             raise InputError(
                 f"{self.runs.name}: there is no cut at which every law has a certified refit, so "
-                "that no weights can be given; leave out a law that fails, or fix a parameter."
+                f"that no weights can be given ({why}); leave out a law that fails, fix one of its "
+                "parameters, or, where it is out of steps, give more: "
+                "backtest(..., solver=jl.Newton(max_steps=5000))."
             )
         return share
 
@@ -209,8 +215,14 @@ class Backtest:
     def _why(self, law: int) -> str:
         if self.refused[law]:
             return self.refused[law]
-        bad = int(self.failed[law].sum())
-        return f"{bad} of {len(self.cuts)} refits are no certified minima"
+        bad = self.failed[law]
+        counts = [
+            f"{int(np.sum(self.status[law] == code))} {word}"
+            for code, word in STATUS.items()
+            if code != CONVERGED and np.any(self.status[law] == code)
+        ]
+        told = f" ({', '.join(counts)})" if counts else ""
+        return f"{int(bad.sum())} of {len(self.cuts)} refits are no certified minima{told}"
 
     def _weighed(self, law: int, cuts: np.ndarray) -> Discrepancy:
         here = np.isfinite(self.error[law]) & cuts[:, None]
@@ -342,6 +354,7 @@ def _plan(laws: Sequence[Law], runs: Runs, size: Sequence[str] | None, cuts: int
         expected=np.full((len(laws), c, n), np.nan),
         noise=np.full((len(laws), c), np.nan),
         value=np.full((len(laws), c), np.nan),
+        status=np.full((len(laws), c), NOT_FINITE),
         failed=np.ones((len(laws), c), bool),
         refused=tuple(
             ""
@@ -383,6 +396,7 @@ def _put(
     broken = (held & ~np.isfinite(error[:, :n] ** 2 + known[:, :n] ** 2)).any(axis=1)
     plan.failed[law] = broken | (best.status != CONVERGED)
     plan.value[law] = best.value
+    plan.status[law] = best.status
     plan.noise[law] = noise
     here = held & ~plan.failed[law][:, None]
     plan.error[law] = np.where(here, error[:, :n], np.nan)

@@ -25,6 +25,7 @@ NOISE_WIDTH = 1.5  # standard deviation of its logarithm: a factor of 12 either 
 GROWTH_WIDTH = 0.5  # sd of the log noise's slope from the middle of the runs to their end
 POOLED = (math.log(0.3), 1.0)  # middle and sd of the log spread in z of a pooled parameter
 OUTER = math.sqrt(3)  # outer nodes of the Gauss-Hermite rule of three points, of weight 1/6
+SHARP = 1e-6  # share of the noise that inputs add at least: none would have no derivative
 THINNEST = 1e-4  # noise below this share of the target's spread is no place to start from
 
 
@@ -117,11 +118,15 @@ class Model:
         noise = self.log_noise(place, known)
         if not self.blurred:
             return noise
-        variance = jnp.zeros_like(noise)
+        return 0.5 * jnp.log(jnp.exp(2 * noise) + self.blur(place, known) ** 2)
+
+    def blur(self, place: Array, known: Known) -> Array:
+        """(n,) standard deviation that the inputs' errors add to the residuals."""
+        variance = (SHARP * jnp.exp(self.log_noise(place, known))) ** 2
         for up, down in self.around(place, known)[1]:
-            variance += (up**2 + down**2) / 6 - ((up + down) / 6) ** 2
-        variance = jnp.where(known.weight > 0, variance, 0.0)
-        return 0.5 * jnp.log(jnp.exp(2 * noise) + variance)
+            added = (up**2 + down**2) / 6 - ((up + down) / 6) ** 2
+            variance += jnp.where(known.weight > 0, added, 0.0)
+        return jnp.sqrt(variance)
 
     def residuals(self, place: Array, known: Known) -> Array:
         """(n,) predicted minus measured, the mean over what the true inputs may be.
@@ -158,8 +163,10 @@ class Model:
 
     def log_likelihood(self, place: Array, known: Known) -> Array:
         """(n,) log density of every run's residual."""
-        scale = jnp.exp(self.log_scale(place, known))
-        return known.objective.log_density(self.residuals(place, known), scale)
+        r, scale = self.residuals(place, known), jnp.exp(self.log_noise(place, known))
+        if not self.blurred:
+            return known.objective.log_density(r, scale)
+        return known.objective.blurred(r, scale, self.blur(place, known))
 
     def standard(self, z: Array, params: Mapping[str, Array]) -> dict[str, Array]:
         """Name -> (k,) parameters at a z (p,) in units of their typical ranges."""

@@ -12,9 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.scipy.special import log_ndtr
 
 SPACES = ("log", "natural", "logit")
 POOL = 64  # new runs drawn for every noise scale
+NODES = 113  # of the integral over the precision of Student's t
 
 
 class Objective(Protocol):
@@ -66,6 +68,23 @@ class Huber:
         tails = 2 / k * jnp.exp(-k / 2)
         return -self.score(residual) / (self.delta * scale) - jnp.log(self.delta * (body + tails))
 
+    def blurred(self, residual: Array, scale: Array, blur: Array) -> Array:
+        """That of the residual plus a normal error of standard deviation blur."""
+        # Three integrals: of the normal between -delta and delta, and of an exponential each side.
+        spread = self.delta * scale
+        total = spread + blur**2
+        middle, width = residual * spread / total, blur * jnp.sqrt(spread / total)
+        inside = 0.5 * jnp.log(spread / total) - 0.5 * residual**2 / total
+        inside += _log_between((-self.delta - middle) / width, (self.delta - middle) / width)
+        ratio = blur / scale
+
+        def beyond(r: Array) -> Array:
+            size = 0.5 * self.delta / scale - r / scale + 0.5 * ratio**2
+            return size + log_ndtr((r - self.delta) / blur - ratio)
+
+        whole = jnp.logaddexp(inside, jnp.logaddexp(beyond(residual), beyond(-residual)))
+        return whole + self.log_density(jnp.zeros_like(residual), scale)
+
     def draw(self, key: Array, scale: Array) -> Array:
         """A normal cut off at delta, or an exponential beyond it."""
         part, near, far, side = jax.random.split(key, 4)
@@ -100,6 +119,10 @@ class Squared:
     def log_density(self, residual: Array, scale: Array) -> Array:
         """Normal density."""
         return -0.5 * (residual / scale) ** 2 - jnp.log(scale) - 0.5 * math.log(2 * math.pi)
+
+    def blurred(self, residual: Array, scale: Array, blur: Array) -> Array:
+        """That of the residual plus a normal error of standard deviation blur."""
+        return self.log_density(residual, jnp.sqrt(scale**2 + blur**2))
 
     def draw(self, key: Array, scale: Array) -> Array:
         """Normal residuals."""
@@ -158,6 +181,20 @@ class StudentT:
         """Student's density with nu degrees of freedom."""
         return jax.scipy.stats.t.logpdf(residual, self.nu, scale=scale)
 
+    def blurred(self, residual: Array, scale: Array, blur: Array) -> Array:
+        """That of the residual plus a normal error of standard deviation blur."""
+        # Student's t is a normal whose precision is gamma: an integral over its logarithm.
+        at = jnp.linspace(-24, 4, NODES, dtype=residual.dtype)
+        log_precision = at * jnp.minimum(1.0, 3 / jnp.sqrt(self.nu))
+        weight = jax.nn.log_softmax(self.nu / 2 * (log_precision - jnp.exp(log_precision)))
+
+        def one(residual: Array, scale: Array, blur: Array) -> Array:
+            wide = jnp.sqrt(scale**2 * jnp.exp(-log_precision) + blur**2)
+            each = jax.scipy.stats.norm.logpdf(residual, scale=wide)
+            return jax.nn.logsumexp(each + weight)
+
+        return jnp.vectorize(one)(residual, scale, blur)
+
     def draw(self, key: Array, scale: Array) -> Array:
         """Student's t."""
         return scale * jax.random.t(key, self.nu, scale.shape, scale.dtype)
@@ -201,6 +238,13 @@ class Quantile:
     def widening(self, spread: float) -> float:
         """The corner grows to three spreads."""
         return max(1.0, 3 * spread / float(self.width))
+
+
+def _log_between(low: Array, high: Array) -> Array:
+    """Log of the mass of a standard normal between two places."""
+    right = low + high > 0  # where both are far out, the lower tail has the digits
+    low, high = jnp.where(right, -high, low), jnp.where(right, -low, high)
+    return log_ndtr(high) + jnp.log(-jnp.expm1(log_ndtr(low) - log_ndtr(high)))
 
 
 def to_space(value: Array, space: str) -> Array:

@@ -88,6 +88,11 @@ def posterior(
     key = jax.random.key(0) if key is None else key
     errors = [check_input_error(one.law, one.runs, input_error or {}) for one in fits]
     pooled, blurred = _check_pool(fits, tuple(pool), own), tuple(errors[0])
+    if blurred and not hasattr(fits[0].objective, "blurred"):
+        raise InputError(
+            f"input_error: {fits[0].objective.label} has no density with a normal error added; "
+            "fit with Squared, Huber or StudentT."
+        )
     model = Model(fits[0].law, fits[0].space, growing_noise, pooled, blurred)
     with jax.enable_x64(fits[0].problem.dtype == "float64"):
         runs = max(one.problem.runs for one in fits)

@@ -34,8 +34,11 @@ def replicas(draws: Draws, key: Array | None = None) -> tuple[np.ndarray, ...]:
     with jax.enable_x64(fit.problem.dtype == "float64"):
         found = _residuals(sampling.model, jnp.asarray(sampling.places), sampling.known)
     live = np.asarray(sampling.known.weight) > 0
-    own, scale = (np.asarray(values, float)[:, live] for values in found)
-    return own, new_residuals(fit.objective, scale, key), scale
+    own, noise, blur = (np.asarray(values, float)[:, live] for values in found)
+    new = new_residuals(fit.objective, noise, key)
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    new += blur * rng.standard_normal(new.shape)
+    return own, new, np.hypot(noise, blur)
 
 
 def new_targets(draws: Draws) -> np.ndarray:
@@ -54,9 +57,11 @@ def new_targets(draws: Draws) -> np.ndarray:
 
 
 @partial(jax.jit, static_argnums=0)
-def _residuals(model: Model, places: Array, known: Known) -> tuple[Array, Array]:
-    def one(place: Array) -> tuple[Array, Array]:
-        return -model.residuals(place, known), jnp.exp(model.log_scale(place, known))
+def _residuals(model: Model, places: Array, known: Known) -> tuple[Array, Array, Array]:
+    def one(place: Array) -> tuple[Array, Array, Array]:
+        noise = jnp.exp(model.log_noise(place, known))
+        blur = model.blur(place, known) if model.blurred else jnp.zeros_like(noise)
+        return -model.residuals(place, known), noise, blur
 
     return jax.vmap(one)(places)
 

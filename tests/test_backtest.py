@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from scipy.stats import binom, norm
 
 import jaxlaws as jl
 from jaxlaws._discrepancy import EXPONENTS, discrepancy
+from jaxlaws._solver import CONVERGED, OUT_OF_STEPS
 
 STUDIES = 200
 X = np.geomspace(1e6, 1e9, 32)
@@ -153,9 +155,15 @@ def test_a_law_with_too_many_parameters_is_left_out_in_words(runs: jl.Runs) -> N
 
 
 def test_refits_that_fail_are_counted_and_leave_no_weight(found: jl.Backtest) -> None:
-    bad = dataclasses.replace(found, failed=np.ones_like(found.failed))
-    assert "m2 has no weight: 8 of 8 refits are no certified minima" in repr(bad)
-    with pytest.raises(jl.InputError, match="no cut at which every law has a certified refit"):
+    late = np.where(np.arange(8) < 5, OUT_OF_STEPS, CONVERGED)  # the others predict no number
+    bad = dataclasses.replace(
+        found,
+        failed=np.ones_like(found.failed),
+        status=np.broadcast_to(late, found.failed.shape),
+    )
+    said = "8 of 8 refits are no certified minima \\(5 out of steps\\)"
+    assert re.search(f"m2 has no weight: {said}", repr(bad))
+    with pytest.raises(jl.InputError, match=f"has a certified refit.*m2: {said}.*max_steps=5000"):
         _ = bad.weights
     one = np.array(found.failed)
     one[0, :5] = True
