@@ -3,8 +3,9 @@
 Every curve of bnsl_benchmark_vision and bnsl_benchmark_lang that has points to be judged on is
 fitted to the others, which are smaller, by least squares of the log error. Each law alone, with a
 bootstrap, the Laplace approximation, a posterior by importance sampling (psis, which leaves to NUTS
-the curves whose k-hat is bad) and one by NUTS, and the average of all laws by backtest weights, are
-asked for the held-out points, without and with what the backtest adds.
+the curves whose k-hat is bad) and one by NUTS, and averages of all laws by backtest weights, are
+asked for the held-out points, without and with what the backtest adds. `average` has the weights of
+a curve's own backtest, `pooled` those of `jl.pool` over it and the curves of all other families.
 
     python -m benchmarks.extrapolation [--without m4] [--draws nuts] [--keep FOLDER] [--write]
 
@@ -85,6 +86,15 @@ def curves() -> list[Curve]:
     return [
         Curve(c.data, c.task, c.model, c.train.padded(longest), c.test) for c in found
     ]  # one compiled shape
+
+
+def pooled(tests: Sequence[jl.Backtest], families: Sequence[str]) -> list[np.ndarray]:
+    """Weights (law,) by every curve's own backtest and what other families say of the laws."""
+    found = []
+    for own, family in zip(tests, families, strict=True):
+        others = [one for one, name in zip(tests, families, strict=True) if name != family]
+        found.append(jl.pool([own, *others])[0].weights)
+    return found
 
 
 Kept = dict[str, Any]  # arrays of one law's draws, or of one backtest: what --keep keeps
@@ -257,18 +267,23 @@ def scores(
     """One row per curve, draws, method and term."""
     draws = {law: known(law, every, kinds, folder) for law in laws}
     tests = kept(folder, "backtests", partial(backtests, laws, every))
+    backtested = [
+        jl.Backtest(laws=tuple(laws), runs=curve.train, objective=jl.Squared(), **arrays)
+        for curve, arrays in zip(every, tests, strict=True)
+    ]
+    shared = pooled(backtested, [curve.family for curve in every])
     longest = max(len(curve.test) for curve in every)
     rows = []
-    for i, (curve, arrays) in enumerate(zip(every, tests, strict=True)):
+    for i, (curve, found) in enumerate(zip(every, backtested, strict=True)):
         about = dict(data=curve.data, family=curve.family, task=curve.task, model=curve.model)
         x = curve.test.padded(longest).inputs["x"]
-        found = jl.Backtest(laws=tuple(laws), runs=curve.train, objective=jl.Squared(), **arrays)
+        weights = dict(average=found.weights, pooled=shared[i])
         for kind in kinds:
             own = {law: draws[law][kind][i] for law in laws}
             some = {law: dict(arrays) for law, arrays in own.items() if arrays is not None}
             scales = {law: arrays.pop("scale", None) for law, arrays in some.items()}
             made = {law: jl.Draws(law=law, space="log", **arrays) for law, arrays in some.items()}
-            for row in judged(made, scales, found, x, curve.test.target):
+            for row in judged(made, scales, found, weights, x, curve.test.target):
                 rows.append({**about, "draws": kind, **row})
     return pd.DataFrame(rows)
 
@@ -277,21 +292,23 @@ def judged(
     draws: Mapping[jl.Law, jl.Draws],
     noises: Mapping[jl.Law, np.ndarray | None],
     found: jl.Backtest,
+    weights: Mapping[str, np.ndarray],
     x: np.ndarray,
     measured: np.ndarray,
 ) -> Iterator[dict[str, Any]]:
-    """Scores of every law alone and of their average, without and with the backtest's term.
+    """Scores of every law alone and of their averages, without and with the backtest's term.
 
     Args:
         draws: Draws of every law.
         noises: (draw,) noise scales of a posterior; None where all draws share their residuals.
         found: The backtest of the laws.
+        weights: (law,) weights of every average.
         x: (m,) held-out places.
         measured: The values there, fewer where x is padded.
     """
     rng = np.random.default_rng(0)
-    alone, plain, wide, shares, refused = [], [], [], [], []
-    for law, share in zip(found.laws, found.weights, strict=True):
+    alone, plain, wide, mixed, refused = [], [], [], [], []
+    for i, law in enumerate(found.laws):
         if law not in draws:
             continue
         own, tested = draws[law], found.tested(law)
@@ -306,7 +323,7 @@ def judged(
             # As `predict` has it of a posterior: medians of parameters need not lie in it.
             prediction = replace(prediction, estimate=np.median(prediction.mean, axis=0))
         density = mixture(prediction, noise, 0.0)
-        about = dict(method=law.name, weight=share, withheld=bool(own.failure))
+        about = dict(method=law.name, weight=found.weights[i], withheld=bool(own.failure))
         yield {**about, "term": False, **scored(prediction, density, False, measured)}
         if not tested:
             continue
@@ -316,13 +333,14 @@ def judged(
         alone.append(prediction)
         plain.append(density)
         wide.append(wider)
-        shares.append(share)
+        mixed.append(i)
         refused.append(bool(own.failure))
-    weight = np.array(shares) / np.sum(shares)
-    both = jl.average(alone, weight)
-    about = dict(method="average", weight=1.0, withheld=bool(weight @ refused > TRUST))
-    yield {**about, "term": False, **scored(both, joined(plain, weight), False, measured)}
-    yield {**about, "term": True, **scored(both, joined(wide, weight), True, measured)}
+    for name, shares in weights.items():
+        weight = shares[mixed] / np.sum(shares[mixed])
+        both = jl.average(alone, weight)
+        about = dict(method=name, weight=1.0, withheld=bool(weight @ refused > TRUST))
+        for term, parts in ((False, plain), (True, wide)):
+            yield {**about, "term": term, **scored(both, joined(parts, weight), term, measured)}
 
 
 def table(found: pd.DataFrame, *by: str) -> pd.DataFrame:
@@ -346,12 +364,15 @@ def main() -> None:
         warnings.simplefilter("ignore", jl.InputWarning)
         laws = [law for law in FORMS if law.name not in options.without]
         found = scores(laws, curves(), options.draws, options.keep)
+    full = found.groupby(["draws", "method", "term"]).ngroups / found["draws"].nunique()
+    sizes = found.groupby(["draws", "task", "model"])["method"].transform("size")
     for part in (
         table(found),
+        table(found[sizes == full]),  # the curves that every method has an answer for
         table(found, "data"),
         table(found[found["method"] == "average"], "data", "family"),
     ):
-        print(part.round(3).to_string(), end="\n\n")
+        print(part.round(4).to_string(), end="\n\n")
     print(f"{time.perf_counter() - begin:.0f} s")
     if options.write:
         if OUT.exists():  # what was not asked for stays

@@ -46,6 +46,7 @@ from jaxlaws._objective import LogCosh as LogCosh
 from jaxlaws._objective import Quantile as Quantile
 from jaxlaws._objective import Squared as Squared
 from jaxlaws._objective import StudentT as StudentT
+from jaxlaws._pooled import pool as pool
 from jaxlaws._population import new_group as new_group
 from jaxlaws._posterior import posterior as posterior
 from jaxlaws._predict import Prediction as Prediction

@@ -49,6 +49,8 @@ class Backtest:
         status: (law, c) the solver's status of every refit; zero is converged.
         failed: (law, c) whether a refit is no certified minimum or predicts no number.
         refused: (law,) why a law could not be refitted; empty for those that could.
+        prior: (law,) how much each law is believed before its errors are seen: alike, or what
+            other tables say, see `jl.pool`.
     """
 
     laws: tuple[Law, ...]
@@ -66,6 +68,7 @@ class Backtest:
     status: np.ndarray
     failed: np.ndarray
     refused: tuple[str, ...]
+    prior: np.ndarray
 
     @cached_property
     def discrepancies(self) -> tuple[Discrepancy | None, ...]:
@@ -76,11 +79,12 @@ class Backtest:
 
     @cached_property
     def weights(self) -> np.ndarray:
-        r"""(law,) weights for `jl.average`, summing to one: $w \propto p(\text{errors})$.
+        r"""(law,) weights for `jl.average`, summing to one: $w \propto \pi\, p(\text{errors})$.
 
-        The probability of the errors of all cuts under noise, uncertain parameters and discrepancy,
-        each cut counting as one observation: the rolling held-out log score. Cuts at which a law
-        failed are left out for all; a law that failed at more than half of them has no weight.
+        The prior times the probability of the errors of all cuts under noise, uncertain parameters
+        and discrepancy, each cut counting as one observation: the rolling held-out log score. Cuts
+        at which a law failed are left out for all; a law that failed at more than half of them has
+        no weight.
 
         Raises:
             InputError: There is no cut at which all laws that could be refitted were.
@@ -100,6 +104,17 @@ class Backtest:
     @cached_property
     def _shares(self) -> np.ndarray:
         """(law,) the weights; NaN where no cut is common to the laws that could be refitted."""
+        with np.errstate(divide="ignore"):  # a law that no table believes
+            score = self.score + np.log(self.prior)
+        share = np.exp(score - score.max())
+        return np.asarray(share / share.sum())
+
+    @cached_property
+    def score(self) -> np.ndarray:
+        """(law,) log probability of the errors at the cuts common to all laws that were refitted.
+
+        -inf for a law that was not; NaN for all where no cut is common.
+        """
         usable = [i for i in range(len(self.laws)) if self._usable(i)]
         common = ~self.failed[usable].any(axis=0)
         if not usable or not common.any():
@@ -107,8 +122,7 @@ class Backtest:
         score = np.full(len(self.laws), -np.inf)
         for i in usable:
             score[i] = self._weighed(i, common).evidence
-        share = np.exp(score - score.max())
-        return np.asarray(share / share.sum())
+        return score
 
     def of(self, law: Law) -> Discrepancy:
         """The discrepancy of one law.
@@ -363,6 +377,7 @@ def _plan(laws: Sequence[Law], runs: Runs, size: Sequence[str] | None, cuts: int
             f"{int(live.sum())} runs leave more runs than that"
             for fine, k in zip(enough, p, strict=True)
         ),
+        prior=np.full(len(laws), 1 / len(laws)),
     )
 
 

@@ -270,6 +270,57 @@ def test_the_spread_is_that_of_the_discrepancy(found: jl.Backtest, known: jl.Dra
     assert np.median(np.abs(step)) == pytest.approx(0.6745 * typical, rel=0.1)
 
 
+# Alike tables
+
+
+def scored(found: jl.Backtest, score: np.ndarray) -> tuple[jl.Backtest, ...]:
+    """A backtest per row of log probabilities (table, law)."""
+    tables = tuple(dataclasses.replace(found) for _ in score)
+    for one, own in zip(tables, score, strict=True):
+        vars(one)["score"] = own
+    return tables
+
+
+def test_alike_tables_find_which_law_is_common(found: jl.Backtest) -> None:
+    """Every table is of a law drawn from a planted prior and sees one number that hints at it."""
+    rng, planted = np.random.default_rng(5), np.array([0.7, 0.25, 0.05])
+    truth = rng.choice(3, 4000, p=planted)
+    hint = 2.0 * truth + rng.standard_normal(4000)
+    score = norm.logpdf(hint[:, None], 2.0 * np.arange(3))
+    pooled = jl.pool(scored(found, score))
+    # Means two deviations apart lose half of what each table says: 0.014 is the binomial deviation
+    # of 0.7 in 2000 tables, times four.
+    np.testing.assert_allclose(pooled[0].prior, planted, atol=0.04)
+    believed = [
+        np.mean([np.log(one.weights[law]) for one, law in zip(tables, truth, strict=True)])
+        for tables in (scored(found, score), scored(pooled[0], score))
+    ]
+    assert believed[1] > believed[0]  # the log score is proper
+    alone = scored(found, score[:1])[0].weights
+    np.testing.assert_allclose(alone, np.exp(score[0]) / np.exp(score[0]).sum())
+
+
+def test_the_shared_prior_is_the_most_probable_one(found: jl.Backtest) -> None:
+    score = np.array([[0.0, -1.0], [0.0, -3.0], [-2.0, 0.0], [0.0, -np.inf]])
+    prior = jl.pool(scored(dataclasses.replace(found, laws=found.laws[:2]), score))[0].prior
+    share = np.linspace(0, 1, 100_001)[1:-1]
+    grid = np.stack([share, 1 - share], axis=1)
+    density = np.log(np.exp(score) @ grid.T).sum(axis=0) + 0.5 * np.log(grid).sum(axis=1)
+    assert prior[0] == pytest.approx(share[density.argmax()], abs=1e-5)
+    assert prior.sum() == pytest.approx(1.0)
+
+
+def test_what_cannot_be_pooled_is_refused(found: jl.Backtest) -> None:
+    with pytest.raises(jl.InputError, match="two tables or more; got 1"):
+        jl.pool([found])
+    other = dataclasses.replace(found, laws=found.laws[::-1])
+    with pytest.raises(jl.InputError, match="same laws in the same order; that of study 0 has m2"):
+        jl.pool([found, other])
+    bad = dataclasses.replace(found, failed=np.ones_like(found.failed))
+    with pytest.raises(jl.InputError, match="study 0 has no cut at which every law"):
+        jl.pool([found, bad])
+
+
 # The average
 
 

@@ -42,6 +42,7 @@ LATER = {  # over draws; not of each other, except what is named
     "_arviz": {"_loo", "_predict", "_prior", "_replicas"},
     "_discrepancy": set(),
     "_backtest": {"_compare", "_discrepancy"},
+    "_pooled": {"_backtest"},
     "_predict": {"_backtest"},
     "_average": {"_predict"},
     "_frontier": set(),
