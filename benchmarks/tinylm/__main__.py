@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.tinylm import corpus, design, forecast, report, table
-from benchmarks.tinylm.pilot import pilot
+from benchmarks.tinylm.pilot import found, pilot
 from benchmarks.tinylm.queue import work
 
 RUNS = {"pilot": pilot, "run": design.fitted, "final": design.final}
@@ -41,6 +41,8 @@ def main() -> None:
         sys.exit(f"{forecast.PLACE} is not there: commit the forecast before its runs are trained")
     if given.part in RUNS:
         work(RUNS[given.part](), corpus.load(given.folder / "corpus"), given.folder)
+        if given.part == "pilot":
+            print(found(given.folder))
     elif given.part == "corpus":
         corpus.build(given.folder / "corpus")
     elif given.part == "table":

@@ -1,6 +1,13 @@
 """The pilot: single runs from which the design takes its default learning rate and batch."""
 
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
 from benchmarks.tinylm.model import CONTEXT, Shape
+from benchmarks.tinylm.optimum import best
+from benchmarks.tinylm.queue import results
 from benchmarks.tinylm.train import Run, at_once
 
 # Shape, bytes, blocks per step, peak rates.
@@ -33,3 +40,22 @@ def pilot() -> list[Run]:
         if batch % at_once(shape) == 0
         for rate in rates
     ]
+
+
+def found(folder: Path) -> str:
+    """Return the best rate of every size, length and batch, and the line through them in logs."""
+    rows = pd.DataFrame([row for row in results(folder) if row["purpose"] == "pilot"])
+    rows["cell"] = rows["name"].str.extract(r"pilot-\d+-(\d+)-")[0].astype(int)
+    cells = []
+    for (params, tokens, batch), part in rows.groupby(["params", "cell", "batch"]):
+        part = part.sort_values("rate")
+        rate, inside = best(part["rate"].tolist(), part["loss"].tolist())
+        cells.append((params, tokens, batch * CONTEXT, rate, part["loss"].min(), inside))
+    table = pd.DataFrame(cells, columns=["params", "tokens", "batch", "rate", "loss", "inside"])
+    # A size and length speaks through its best batch.
+    least = table.loc[table.groupby(["params", "tokens"])["loss"].idxmin()].query("inside")
+    slope, level = np.polyfit(np.log(least["params"]), np.log(least["rate"]), 1)
+    return (
+        f"{table.to_string(index=False, float_format='{:.4g}'.format)}\n"
+        f"best rate {np.exp(level):.3g} N^{slope:.3f}, through {len(least)} sizes and lengths"
+    )

@@ -8,8 +8,8 @@ import pandas as pd
 import jaxlaws as jl
 from benchmarks.tinylm import curves
 from benchmarks.tinylm.forecast import CANDIDATES, PLACE
+from benchmarks.tinylm.optimum import best
 from jaxlaws import laws
-from jaxlaws.laws.allocation import vertex
 from jaxlaws.laws.hyperparameters import loglinear
 
 SHOWN = ["test_rmsle", "test_bias", "worst", "p", "status"]
@@ -134,9 +134,9 @@ def rates() -> str:
     optima = []
     for (params, tokens), rows in frame.groupby([cell[0], cell[1]]):
         grid = rows.pivot(index="batch", columns="learning_rate", values="loss")
-        batch, inside = _best(grid.index, grid.min(axis=1))
+        batch, inside = best(grid.index, grid.min(axis=1))
         row = grid.loc[grid.min(axis=1).idxmin()]
-        rate, within = _best(row.index, row)
+        rate, within = best(row.index, row)
         optima.append(
             {
                 "params": params,
@@ -163,15 +163,6 @@ def rates() -> str:
             f"batch ~ D^{batch[1]:.2f} over cells; Step Law D^0.571",
         ]
     )
-
-
-def _best(at: pd.Index, loss: pd.Series) -> tuple[float, bool]:
-    """Return the vertex through the least loss and its neighbours, and whether it has both."""
-    i = int(np.argmin(loss))
-    if not 0 < i < len(loss) - 1:
-        return float(at[i]), False
-    near = slice(i - 1, i + 2)
-    return float(vertex(N=at.to_numpy()[near], L=loss.to_numpy()[near])), True
 
 
 def outcome() -> str:
