@@ -15,6 +15,7 @@ from jax import Array
 import jaxlaws as jl
 from benchmarks.refits.row import Row, explained, number, objective_at, predicted
 from jaxlaws import Parameter, Variable
+from jaxlaws.laws.coupled import Coupling, coupled_additive
 from jaxlaws.laws.mixture import ye_data_mixing
 from jaxlaws.laws.vocabulary import width
 from jaxlaws.quantities import Amplitude, Entropy, Exponent, Loss, Params, Tokens, positive
@@ -27,14 +28,38 @@ SHARES = [f"proportion_domain_{i}" for i in range(1, 6)]
 Slope = Annotated[Array, Parameter("", typical=(-1.5, 1.5))]
 Level = Annotated[Array, Parameter("", typical=(-30.0, 30.0))]
 Width = Annotated[Array, Parameter("", positive, (1e-4, 0.1))]
+Skew = Annotated[Array, Parameter("", positive, (0.05, 1.5))]
+Rate = Annotated[Array, Variable("learning rate")]
+Batch = Annotated[Array, Variable("sequences per step")]
+
+
+def away(
+    N: Array,
+    D: Array,
+    lr: Array,
+    B: Array,
+    c: Array,
+    cN: Array,
+    cD: Array,
+    cB: Array,
+    b: Array,
+    bD: Array,
+) -> tuple[Array, Array]:
+    """How far learning rate and batch are from their best ones, in logs.
+
+    The best learning rate rises with the batch.
+    """
+    n, d = jnp.log(N / 1e9), jnp.log(D / 1e11)
+    y = jnp.log(B) - b - bD * d
+    return jnp.log(lr) - c - cN * n - cD * d - cB * y, y
 
 
 @jl.law
 def step_surface(
     N: Params,
     D: Tokens,
-    lr: Annotated[Array, Variable("learning rate")],
-    B: Annotated[Array, Variable("sequences per step")],
+    lr: Rate,
+    B: Batch,
     *,
     E: Entropy,
     A: Amplitude,
@@ -55,13 +80,74 @@ def step_surface(
     $$L = \left(E + A N^{-\alpha} + G D^{-\beta}\right) e^{h x^2 + k y^2}, \quad
       y = \ln B - b - b_D \ln(D / 10^{11}), \quad
       x = \ln lr - c - c_N \ln(N / 10^9) - c_D \ln(D / 10^{11}) - c_B\,y$$
-
-    The best learning rate rises with the batch.
     """
-    n, d = jnp.log(N / 1e9), jnp.log(D / 1e11)
-    y = jnp.log(B) - b - bD * d
-    x = jnp.log(lr) - c - cN * n - cD * d - cB * y
+    x, y = away(N, D, lr, B, c, cN, cD, cB, b, bD)
     return (E + A * N**-alpha + G * D**-beta) * jnp.exp(h * x**2 + k * y**2)
+
+
+@jl.law
+def step_coupled(
+    N: Params,
+    D: Tokens,
+    lr: Rate,
+    B: Batch,
+    *,
+    E: Entropy,
+    A: Amplitude,
+    alpha: Exponent,
+    G: Amplitude,
+    beta: Exponent,
+    q: Coupling,
+    c: Level,
+    cN: Slope,
+    cD: Slope,
+    cB: Slope,
+    b: Level,
+    bD: Slope,
+    h: Width,
+    k: Width,
+) -> Loss:
+    r"""As step_surface, with the two terms raised to one power together.
+
+    $$L = \left(E + \left(A N^{-\alpha} + G D^{-\beta}\right)^q\right) e^{h x^2 + k y^2}$$
+    """
+    x, y = away(N, D, lr, B, c, cN, cD, cB, b, bD)
+    return coupled_additive(N, D, E=E, A=A, alpha=alpha, B=G, beta=beta, k=q) * jnp.exp(
+        h * x**2 + k * y**2
+    )
+
+
+@jl.law
+def step_skewed(
+    N: Params,
+    D: Tokens,
+    lr: Rate,
+    B: Batch,
+    *,
+    E: Entropy,
+    A: Amplitude,
+    alpha: Exponent,
+    G: Amplitude,
+    beta: Exponent,
+    q: Coupling,
+    c: Level,
+    cN: Slope,
+    cD: Slope,
+    cB: Slope,
+    b: Level,
+    bD: Slope,
+    h: Width,
+    k: Width,
+    s: Skew,
+) -> Loss:
+    r"""As step_coupled, but too high a learning rate costs more than too low a one.
+
+    $$L = \left(E + \left(A N^{-\alpha} + G D^{-\beta}\right)^q\right)
+      e^{2 h (e^{s x} - 1 - s x) / s^2 + k y^2}$$
+    """
+    x, y = away(N, D, lr, B, c, cN, cD, cB, b, bD)
+    cost = 2 * h * (jnp.expm1(s * x) - s * x) / s**2 + k * y**2
+    return coupled_additive(N, D, E=E, A=A, alpha=alpha, B=G, beta=beta, k=q) * jnp.exp(cost)
 
 
 def _pair(task: str) -> tuple[pd.DataFrame, pd.DataFrame]:
