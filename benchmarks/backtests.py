@@ -4,8 +4,8 @@
 
 OLMo: the 90 % interval of a new run at 7B and 13B from sixteen runs of at most 1.3B, plain and with
 what the backtest adds, beside the measured value. ScaleBench: R^2 on the test rows, groups pooled,
-of every law that takes the inputs, of the one with the greatest backtest weight, and of the average;
-groups are alike tables, whose weights are pooled.
+of every law that takes the inputs, of the one with the greatest backtest weight, and of the
+average; groups are alike tables, whose weights are pooled.
 """
 
 import argparse
