@@ -29,6 +29,7 @@ CLIMBS = 6  # minima that climbs begin at
 NEAR = 0.1  # places closer than this in every coordinate are one
 ENOUGH = 10  # effective importance draws per dimension that tell a shape
 LOW = 5.0  # no chain starts at a mode whose log density is lower by more
+LONGER = 4  # times as many draws of chains that do not mix
 DIP = 1.0  # a log density lower by this on the straight way makes two modes separate
 
 
@@ -59,7 +60,9 @@ def posterior(
 
     Args:
         fit: The fit, or several of one law (`jl.fit` of a stack), sampled side by side.
-        draws: Draws of each chain, after 500 steps of warm-up.
+        draws: Draws of each chain, after 500 steps of warm-up. Where chains then disagree or fewer
+            than 100 draws are effective, they are run again four times as long, and every fourth
+            draw is kept.
         chains: Number of chains.
         priors: Parameter -> NumPyro distribution of its value, in place of the typical range;
             "noise" is the scale of the residuals.
@@ -119,10 +122,19 @@ def posterior(
             )
             for g, one in zip(left.tolist(), _by_nuts(model, draws, chains, *parts), strict=True):
                 ends[g] = one
-        made = [
-            _as_draws(f, model, each[g], ends[g], apart[g], float(khat[g]), noise[g])
-            for g, f in enumerate(fits)
-        ]
+
+        def as_draws(g: int) -> Draws:
+            return _as_draws(fits[g], model, each[g], ends[g], apart[g], float(khat[g]), noise[g])
+
+        made = [as_draws(g) for g in range(len(fits))]
+        slow = np.array([g for g, one in enumerate(made) if one.sampled()[1].slow], int)
+        if len(slow):
+            parts = jax.tree.map(lambda leaf: leaf[slow], (modes, density, found, chain, known))
+            longer = _by_nuts(model, LONGER * draws, chains, *parts)
+            for g, (places, stats, method, ess) in zip(slow.tolist(), longer, strict=True):
+                thin = {name: values[:, ::LONGER] for name, values in stats.items()}
+                ends[g] = places[:, ::LONGER], thin, method, ess
+                made[g] = as_draws(g)
     return made[0] if isinstance(fit, Fit) else tuple(made)
 
 

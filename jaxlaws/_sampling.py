@@ -82,6 +82,12 @@ class Sampling:
             mode=np.searchsorted(mode, self.mode[keep]),
         )
 
+    @property
+    def slow(self) -> bool:
+        """Whether chains disagree or too few of their draws are effective."""
+        mixed = max(self.rhat.values()) <= RHAT and min(self.ess.values()) >= FEW
+        return self.method == "NUTS" and not mixed
+
     def trouble(self) -> str:
         """Why these draws must not be used; empty when they may."""
         worst = max(self.rhat, key=lambda k: self.rhat[k])
