@@ -94,7 +94,8 @@ def sampled(draws: jl.Draws) -> tuple[dict[str, np.ndarray], float, float]:
         params = jax.vmap(jax.vmap(lambda place: model.params(place, known)))(places)
         made = {name: np.asarray(value) for name, value in params.items()}
         made["noise"] = np.exp(np.asarray(places[..., model.layout.size]))
-    return made, seconds, float(mcmc.get_extra_fields()["num_steps"].mean())
+        steps = float(mcmc.get_extra_fields()["num_steps"].mean())
+    return made, seconds, steps
 
 
 def joint(model: Model, place: Array, w: Array, known: Known) -> Array:

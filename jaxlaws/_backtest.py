@@ -49,8 +49,8 @@ class Backtest:
         status: (law, c) the solver's status of every refit; zero is converged.
         failed: (law, c) whether a refit is no certified minimum or predicts no number.
         refused: (law,) why a law could not be refitted; empty for those that could.
-        prior: (law,) how much each law is believed before its errors are seen: alike, or what
-            other tables say, see `jl.pool`.
+        prior: (law,) how much each law is believed before this table's errors are seen: alike, or
+            as other tables have it, see `jl.pool`.
     """
 
     laws: tuple[Law, ...]
@@ -104,8 +104,7 @@ class Backtest:
     @cached_property
     def _shares(self) -> np.ndarray:
         """(law,) the weights; NaN where no cut is common to the laws that could be refitted."""
-        with np.errstate(divide="ignore"):  # a law that no table believes
-            score = self.score + np.log(self.prior)
+        score = self.score + np.log(self.prior)
         share = np.exp(score - score.max())
         return np.asarray(share / share.sum())
 
@@ -113,7 +112,7 @@ class Backtest:
     def score(self) -> np.ndarray:
         """(law,) log probability of the errors at the cuts common to all laws that were refitted.
 
-        -inf for a law that was not; NaN for all where no cut is common.
+        -inf for a law that was not, or at too few cuts; NaN for all where no cut is common.
         """
         usable = [i for i in range(len(self.laws)) if self._usable(i)]
         common = ~self.failed[usable].any(axis=0)

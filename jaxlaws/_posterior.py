@@ -61,8 +61,8 @@ def posterior(
     Args:
         fit: The fit, or several of one law (`jl.fit` of a stack), sampled side by side.
         draws: Draws of each chain, after 500 steps of warm-up. Where chains then disagree or fewer
-            than 100 draws are effective, they are run again four times as long, and every fourth
-            draw is kept.
+            than 100 draws are effective, they are run again four times as long, which takes that
+            much longer, and every fourth draw is kept.
         chains: Number of chains.
         priors: Parameter -> NumPyro distribution of its value, in place of the typical range;
             "noise" is the scale of the residuals.
@@ -128,7 +128,7 @@ def posterior(
 
         made = [as_draws(g) for g in range(len(fits))]
         slow = np.array([g for g, one in enumerate(made) if one.sampled()[1].slow], int)
-        if len(slow):
+        if len(slow) and draws * chains > FEW:  # of fewer draws not enough can be effective
             parts = jax.tree.map(lambda leaf: leaf[slow], (modes, density, found, chain, known))
             longer = _by_nuts(model, LONGER * draws, chains, *parts)
             for g, (places, stats, method, ess) in zip(slow.tolist(), longer, strict=True):

@@ -15,6 +15,7 @@ import jaxlaws as jl
 from jaxlaws._density import NOISE_SHARE, NOISE_WIDTH, Model, known_of
 from jaxlaws._importance import mixed
 from jaxlaws._psis import smoothed
+from jaxlaws._sampling import Sampling
 from jaxlaws._support import positive
 from jaxlaws.quantities import Exponent, Loss, Params
 
@@ -145,6 +146,28 @@ def test_several_fits_are_sampled_side_by_side() -> None:
     other = jl.fit(power, tables[0], starts=4)
     with pytest.raises(jl.InputError, match="number 1 differs"):
         jl.posterior([fits[0], other])
+
+
+def test_only_chains_that_do_not_mix_are_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = [power_runs(12, seed=seed) for seed in (12, 13)]
+    fits = jl.fit(power, jl.Runs.stack(tables), objective=jl.Squared(), starts=4)
+    before = [one.sampling for one in jl.posterior(fits, draws=50)]
+    mine = np.asarray(before[1].known.target)
+    slow = property(lambda own: np.array_equal(own.known.target, mine))
+    monkeypatch.setattr(Sampling, "slow", slow)
+    found = jl.posterior(fits, draws=50)
+    after = [one.sampling for one in found]
+    np.testing.assert_array_equal(before[0].places, after[0].places)
+    assert not np.array_equal(before[1].places, after[1].places)
+    assert before[1].places.shape == after[1].places.shape == (200, 2)
+    for name, values in before[1].stats.items():
+        assert values.shape == after[1].stats[name].shape == (4, 50)
+    mean, sd, _ = quadrature(fits[1])
+    ess = after[1].ess["alpha"]
+    assert abs(found[1].params["alpha"].mean() - mean) < 5 * sd / np.sqrt(ess)
+    # Of 40 draws no 100 are effective: to run them again would be in vain.
+    few = jl.posterior(fits, draws=20, chains=2)
+    assert len(few[1]) == 40
 
 
 def test_nuts_and_weighted_draws_agree_on_measured_runs() -> None:

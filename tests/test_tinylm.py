@@ -14,6 +14,7 @@ import pytest
 import jaxlaws as jl
 from benchmarks.tinylm import corpus, design, queue, schedule
 from benchmarks.tinylm.model import CONTEXT, VOCABULARY, Shape, initialise, losses
+from benchmarks.tinylm.optimum import best
 from benchmarks.tinylm.train import SEGMENT, Run, order, train
 
 SMALL = Shape(2, 8, 1)
@@ -170,6 +171,13 @@ def test_a_final_run_waits_for_its_forecast(
         __main__.main()
 
 
+def test_the_best_of_a_grid_is_the_vertex_of_a_parabola_in_logs() -> None:
+    at = [0.005, 0.01, 0.02, 0.04]
+    loss = [2 + 0.1 * np.log(value / 0.013) ** 2 for value in at]
+    assert best(at, loss) == (pytest.approx(0.013), True)
+    assert best(at, [1.0, 2.0, 3.0, 4.0]) == (0.005, False)
+
+
 @pytest.mark.parametrize("name", ["runs", "curves"])
 def test_the_shipped_table_is_the_registered_one(name: str) -> None:
     about = jl.datasets.info("tinylm").tables[name]
@@ -180,7 +188,7 @@ def test_the_shipped_table_is_the_registered_one(name: str) -> None:
 def test_the_shipped_runs_are_of_the_design() -> None:
     frame = jl.datasets.load("tinylm").set_index("run")
     asked = {run.name: run for run in [*design.fitted(), *design.final()]}
-    assert len(frame) > 0
+    assert set(frame.index) == set(asked)
     for name, row in frame.iterrows():
         run = asked[name]
         assert row["purpose"] == run.purpose

@@ -41,8 +41,8 @@ def main() -> None:
         sys.exit(f"{forecast.PLACE} is not there: commit the forecast before its runs are trained")
     if given.part in RUNS:
         work(RUNS[given.part](), corpus.load(given.folder / "corpus"), given.folder)
-        if given.part == "pilot":
-            print(found(given.folder))
+        if given.part == "pilot" and (told := found(given.folder)):
+            print(told)
     elif given.part == "corpus":
         corpus.build(given.folder / "corpus")
     elif given.part == "table":

@@ -152,8 +152,8 @@ def fitted() -> list[Run]:
 def final() -> list[Run]:
     """Return the largest runs, predicted before they are trained.
 
-    One near the compute-optimal size, by the surface; one of half of it on twice the bytes; and one
-    whose rate falls linearly to zero, a schedule that no law has seen.
+    One near the compute-optimal size, by the first ten budgets; one of half of it on twice the
+    bytes; and one whose rate falls linearly to zero, a schedule that no law has seen.
     """
     return [
         run(f"final-{name}", "final", shape, FINAL / 6 / shape.params, schedule=schedule)

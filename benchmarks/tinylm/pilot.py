@@ -43,8 +43,13 @@ def pilot() -> list[Run]:
 
 
 def found(folder: Path) -> str:
-    """Return the best rate of every size, length and batch, and the line through them in logs."""
+    """Return the best rate of every size, length and batch, and the line through them in logs.
+
+    Nothing while another process still trains.
+    """
     rows = pd.DataFrame([row for row in results(folder) if row["purpose"] == "pilot"])
+    if len(rows) < len(pilot()):
+        return ""
     rows["cell"] = rows["name"].str.extract(r"pilot-\d+-(\d+)-")[0].astype(int)
     cells = []
     for (params, tokens, batch), part in rows.groupby(["params", "cell", "batch"]):

@@ -15,6 +15,9 @@ from jaxlaws.laws.hyperparameters import loglinear
 SHOWN = ["test_rmsle", "test_bias", "worst", "p", "status"]
 LARGEST = 2  # budgets held out
 EPOCHS = 10  # runs with more passes are held out
+NOISE = 0.01  # of log loss between seeds of runs as large as those of the sweeps
+RETOLD = 200
+STEP_LAW = (-0.713, 0.307, 0.571)
 REPEATED = (laws.chinchilla, laws.muennighoff)
 
 
@@ -81,9 +84,11 @@ def surface() -> str:
 def allocation() -> str:
     """The compute-optimal size: law, and parabolas through the profiles."""
     runs = jl.datasets.runs("tinylm")
-    boot = jl.bootstrap(jl.fit(laws.chinchilla, runs), draws=2000)
-    shown = [boot.frame().to_string(), jl.isoflop(runs).frame().to_string()]
-    shown.append(jl.frontier(boot, C=[1e10, 1e11, 1e12, 1e13, 2.5e13]).frame().to_string())
+    shown = [jl.isoflop(runs).frame().to_string()]
+    for law in (laws.chinchilla, laws.coupled_additive):
+        boot = jl.bootstrap(jl.fit(law, runs), draws=2000)
+        best = jl.frontier(boot, C=[1e10, 1e11, 1e12, 1e13, 2.5e13]).frame()
+        shown += [law.name, boot.frame().to_string(), best.to_string()]
     return "\n\n".join(shown)
 
 
@@ -108,7 +113,11 @@ def schedules() -> str:
                 }
             )
         lines.append({"law": kind, "schedule": "fitted", "rmsle": fit.scale})
-    return pd.DataFrame(lines).to_string(index=False, float_format="{:.4f}".format)
+    ends = jl.datasets.load("tinylm").query("purpose == 'schedules'")[["run", "loss", "loss_se"]]
+    return "\n\n".join(
+        frame.to_string(index=False, float_format="{:.4f}".format)
+        for frame in (ends, pd.DataFrame(lines))
+    )
 
 
 def repeated() -> str:
@@ -129,6 +138,24 @@ def repeated() -> str:
 def rates() -> str:
     """The best learning rate and batch: parabolas in logs, beside Step Law's exponents."""
     frame = jl.datasets.load("tinylm").query("purpose == 'sweep'")
+    table, found = _optima(frame)
+    random = np.random.default_rng(0)
+    again = [
+        _optima(frame.assign(loss=frame["loss"] * np.exp(random.normal(0, NOISE, len(frame)))))[1]
+        for _ in range(RETOLD)
+    ]
+    low, high = np.quantile(again, [0.05, 0.95], axis=0)
+    names = ("rate ~ N^, over cells", "rate ~ D^, one size", "batch ~ D^, over cells")
+    lines = [
+        f"{name}: {one:.2f} ({a:.2f}, {b:.2f}); Step Law {theirs}"
+        for name, one, a, b, theirs in zip(names, found, low, high, STEP_LAW, strict=True)
+    ]
+    head = f"90 % intervals: {RETOLD} times with the noise of seeds, {NOISE:.0%}, added again"
+    return "\n".join([table.to_string(index=False, float_format="{:.4g}".format), head, *lines])
+
+
+def _optima(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[float, float, float]]:
+    """Return the best rate and batch of every cell, and three exponents through them."""
     # Lengths differ by the rounding to whole steps: a cell is what was asked for.
     cell = frame["run"].str.extract(r"sweep-(\d+)-(\d+)-b").astype(int)
     optima = []
@@ -155,14 +182,7 @@ def rates() -> str:
     same = table[table["params"].duplicated(keep=False)]  # one size, two lengths
     (short, long) = same.sort_values("tokens").itertuples(index=False)
     slope = np.log(long.rate / short.rate) / np.log(long.tokens / short.tokens)
-    return "\n".join(
-        [
-            table.to_string(index=False, float_format="{:.4g}".format),
-            f"rate ~ N^{rate[1]:.2f} over cells, D^{slope:.2f} at {short.params} parameters"
-            "; Step Law N^-0.713 D^0.307",
-            f"batch ~ D^{batch[1]:.2f} over cells; Step Law D^0.571",
-        ]
-    )
+    return table, (float(rate[1]), float(slope), float(batch[1]))
 
 
 def outcome() -> str:
