@@ -3,9 +3,9 @@
     python -m benchmarks.backtests [name ...]
 
 OLMo: the 90 % interval of a new run at 7B and 13B from sixteen runs of at most 1.3B, plain and with
-what the backtest adds, beside the measured value. ScaleBench: R^2 on the test rows, groups pooled,
-of every law that takes the inputs, of the one with the greatest backtest weight, and of the
-average; groups are alike tables, whose weights are pooled.
+what the backtest adds, beside the measured value. ScaleBench: R^2 on the test rows of all groups
+together, of every law that takes the inputs, of the one with the greatest backtest weight, and of
+the average; groups are alike tables, each with the prior that the others give it.
 """
 
 import argparse
@@ -106,7 +106,8 @@ def parallel() -> tuple[list[Table], Sequence[jl.Law], list[str]]:
 def data_constrained() -> tuple[list[Table], Sequence[jl.Law], list[str]]:
     """Muennighoff et al.: the largest runs predicted."""
     columns = dict(N="params", D="tokens", U_D="unique_tokens", target="loss")
-    # The others of the catalogue that take N and D are the same surfaces under other names.
+    # Of the others that take N and D, farseer is in bits, practical_data_constrained calls other
+    # columns D, and the rest are the same surfaces under other names.
     names = ("chinchilla", "kaplan_nd", "coupled_additive", "densing_loss", "shannon_law")
     laws = (jl.laws.muennighoff, *map(jl.laws.find, names))
     return _runs("data_constrained", **columns), laws, ["N", "D"]
