@@ -1,6 +1,6 @@
 """What partial pooling is worth on families, models and domains that were measured.
 
-    python -m benchmarks.hierarchy [name ...] [--draws 500]
+    python -m benchmarks.hierarchy [name ...] [--draws 500] [--groups 4]
 
 models: losses along the training of published models (hitchhiker_colpret), floor, size of the term
 and exponent of tokens pooled over models; families: MMLU of base models (sloth_polo2024), level and
@@ -289,6 +289,9 @@ def main() -> None:
     names = [made.__name__ for made in STUDIES]
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(names))
     parser.add_argument("--draws", type=int, default=500, help="of each of four chains")
+    parser.add_argument(
+        "--groups", type=int, help="held out, evenly spread; every one if not given"
+    )
     args = parser.parse_args()
     if unknown := set(args.names) - set(names):
         parser.error(f"no study {min(unknown)}; there are {', '.join(names)}")
@@ -298,7 +301,10 @@ def main() -> None:
             print(
                 f"\n{made.__name__}: {one.groups} groups, {len(one.runs)} runs of {one.runs.name}"
             )
-            print(table(study(one, args.draws)).round(3).to_string(), flush=True)
+            chosen = None
+            if args.groups:
+                chosen = np.linspace(0, one.groups - 1, args.groups).round().astype(int).tolist()
+            print(table(study(one, args.draws, chosen)).round(3).to_string(), flush=True)
 
 
 if __name__ == "__main__":
