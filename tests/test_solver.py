@@ -414,3 +414,24 @@ def test_settings_are_a_value() -> None:
     assert Newton(max_steps=70) == Newton(lanes=None, max_steps=70)
     assert hash(Newton(lanes=8)) == hash(Newton(lanes=8))
     assert 0 < FLOOR < 1e-3
+
+
+def test_a_large_system_is_solved_in_loops_as_a_small_one_entry_by_entry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(4)
+    root = rng.standard_normal((12, 12))
+    matrix, right = root @ root.T + 0.1 * np.eye(12), rng.standard_normal(12)
+    matrix[3, 3] -= 40.0  # a negative pivot, made positive
+    found = []
+    with jax.enable_x64(True):
+        for size in (12, 11):
+            monkeypatch.setattr(_newton, "UNROLLED", size)
+            lower, pivots, smallest = _newton.factor(jnp.asarray(matrix))
+            solved = _newton.backsolve(lower, pivots, jnp.asarray(right))
+            found.append(np.concatenate([np.ravel(lower), pivots, solved, [smallest]]))
+    # Rounding of 12 eliminations, times the condition of the matrix, about 1e3.
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-10, atol=1e-12)
+    assert found[0][-1] < 0
+    made = (lower * pivots) @ lower.T
+    assert np.linalg.norm(made @ solved - right) < 1e-10 * np.linalg.norm(right)

@@ -23,6 +23,7 @@ FLOOR = 1e-6  # values below this share of the null objective count as an exact 
 SETTLED = 1e-10  # a coordinate whose slope and curvature are below this share of the value is done
 FADING = 1e-3  # a term that fades away exponentially below this share of the value is let go
 LEAP = 6.0  # how far a fading term's logarithm is moved in one step
+UNROLLED = 24  # up to this size a system is solved entry by entry: faster, but slow to compile
 
 CONVERGED, STALLED, OUT_OF_STEPS, NOT_FINITE = 0, 1, 2, 3
 
@@ -219,23 +220,36 @@ def factor(matrix: Array) -> tuple[Array, Array, Array]:
     p = matrix.shape[0]
     floor = TINY_PIVOT * jnp.max(jnp.abs(jnp.diagonal(matrix))) + jnp.finfo(matrix.dtype).tiny
     rows = jnp.arange(p)
-    lower = jnp.eye(p, dtype=matrix.dtype)
-    pivots, rest = [], matrix
-    smallest = jnp.full((), jnp.inf, matrix.dtype)
-    for j in range(p):
+
+    def eliminate(j: int | Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
+        lower, pivots, rest, smallest = state
         pivot = rest[j, j]
         smallest = jnp.minimum(smallest, pivot)
         pivot = jnp.maximum(jnp.abs(pivot), floor)
         column = jnp.where(rows > j, rest[:, j] / pivot, 0.0)
         rest = rest - pivot * column[:, None] * column[None, :]
-        lower = lower.at[:, j].add(column)
-        pivots.append(pivot)
-    return lower, jnp.stack(pivots), smallest
+        return lower.at[:, j].add(column), pivots.at[j].set(pivot), rest, smallest
+
+    state = (
+        jnp.eye(p, dtype=matrix.dtype),
+        jnp.zeros(p, matrix.dtype),
+        matrix,
+        jnp.full((), jnp.inf, matrix.dtype),
+    )
+    if p > UNROLLED:
+        state = jax.lax.fori_loop(0, p, eliminate, state)
+    else:
+        for j in range(p):
+            state = eliminate(j, state)
+    lower, pivots, _, smallest = state
+    return lower, pivots, smallest
 
 
 def backsolve(lower: Array, pivots: Array, right: Array) -> Array:
-    """Solve L diag(d) L^T x = b, unrolled: LAPACK's batched triangular solve is slow for tiny p."""
+    """Solve L diag(d) L^T x = b; LAPACK's batched triangular solve is slow for tiny p."""
     p = right.shape[0]
+    if p > UNROLLED:
+        return _backsolve_in_loops(lower, pivots, right)
     forward: list[Array] = []
     for i in range(p):
         known = [lower[i, j] * forward[j] for j in range(i)]
@@ -245,3 +259,17 @@ def backsolve(lower: Array, pivots: Array, right: Array) -> Array:
         known = [lower[j, i] * out[j] for j in range(i + 1, p)]
         out[i] = forward[i] / pivots[i] - sum(known, start=jnp.zeros((), right.dtype))
     return jnp.stack(out)
+
+
+def _backsolve_in_loops(lower: Array, pivots: Array, right: Array) -> Array:
+    p = right.shape[0]
+    rows = jnp.arange(p)
+
+    def down(i: Array, x: Array) -> Array:
+        return x - jnp.where(rows > i, lower[:, i] * x[i], 0.0)
+
+    def up(k: Array, x: Array) -> Array:
+        i = p - 1 - k
+        return x - jnp.where(rows < i, lower[i, :] * x[i], 0.0)
+
+    return jax.lax.fori_loop(0, p, up, jax.lax.fori_loop(0, p, down, right) / pivots)
