@@ -17,6 +17,7 @@ from jaxlaws._solver import (
     Newton,
     Solution,
     Tasks,
+    _newton,
     solve,
 )
 from jaxlaws._solver._newton import FLOOR, backsolve, factor
@@ -427,11 +428,11 @@ def test_a_large_system_is_solved_in_loops_as_a_small_one_entry_by_entry(
     with jax.enable_x64(True):
         for size in (12, 11):
             monkeypatch.setattr(_newton, "UNROLLED", size)
-            lower, pivots, smallest = _newton.factor(jnp.asarray(matrix))
-            solved = _newton.backsolve(lower, pivots, jnp.asarray(right))
+            lower, pivots, smallest = factor(jnp.asarray(matrix))
+            solved = backsolve(lower, pivots, jnp.asarray(right))
             found.append(np.concatenate([np.ravel(lower), pivots, solved, [smallest]]))
     # Rounding of 12 eliminations, times the condition of the matrix, about 1e3.
     np.testing.assert_allclose(found[1], found[0], rtol=1e-10, atol=1e-12)
     assert found[0][-1] < 0
-    made = (lower * pivots) @ lower.T
+    made = np.asarray(lower) * np.asarray(pivots) @ np.asarray(lower).T
     assert np.linalg.norm(made @ solved - right) < 1e-10 * np.linalg.norm(right)
