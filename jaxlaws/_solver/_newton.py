@@ -230,7 +230,7 @@ def factor(matrix: Array) -> tuple[Array, Array, Array]:
         rest = rest - pivot * column[:, None] * column[None, :]
         return lower.at[:, j].add(column), pivots.at[j].set(pivot), rest, smallest
 
-    state = (
+    state: tuple[Array, ...] = (
         jnp.eye(p, dtype=matrix.dtype),
         jnp.zeros(p, matrix.dtype),
         matrix,
