@@ -5,7 +5,7 @@ fitted to the others, which are smaller, by least squares of the log error. Each
 bootstrap, the Laplace approximation, a posterior by importance sampling (psis, which leaves to NUTS
 the curves whose k-hat is bad) and one by NUTS, and averages of all laws by backtest weights, are
 asked for the held-out points, without and with what the backtest adds. `average` has the weights of
-a curve's own backtest, `pooled` those of `jl.pool` over it and the curves of all other families.
+a curve's own backtest, `pooled` the prior that `jl.pool` would take from all other families too.
 
     python -m benchmarks.extrapolation [--without m4] [--draws nuts] [--keep FOLDER] [--write]
 
@@ -36,6 +36,7 @@ import jaxlaws as jl
 from benchmarks.refits.curves import FORMS, KEY, SCALE, STARTS
 from jaxlaws._curvature import to_params
 from jaxlaws._draws import TRUST
+from jaxlaws._pooled import shared
 from jaxlaws._predict import in_space
 from jaxlaws._resample import inflated_residuals
 from jaxlaws._risk import build, minimise
@@ -90,11 +91,10 @@ def curves() -> list[Curve]:
 
 def pooled(tests: Sequence[jl.Backtest], families: Sequence[str]) -> list[np.ndarray]:
     """Weights (law,) by every curve's own backtest and what other families say of the laws."""
-    found = []
-    for own, family in zip(tests, families, strict=True):
-        others = [one for one, name in zip(tests, families, strict=True) if name != family]
-        found.append(jl.pool([own, *others])[0].weights)
-    return found
+    score, names = np.stack([one.score for one in tests]), np.array(families)
+    alike = np.full(score.shape[1], 1 / score.shape[1])
+    prior = {name: shared(score[names != name], alike) for name in families}
+    return [replace(one, prior=prior[f]).weights for one, f in zip(tests, families, strict=True)]
 
 
 Kept = dict[str, Any]  # arrays of one law's draws, or of one backtest: what --keep keeps
@@ -271,13 +271,13 @@ def scores(
         jl.Backtest(laws=tuple(laws), runs=curve.train, objective=jl.Squared(), **arrays)
         for curve, arrays in zip(every, tests, strict=True)
     ]
-    shared = pooled(backtested, [curve.family for curve in every])
+    weighed = pooled(backtested, [curve.family for curve in every])
     longest = max(len(curve.test) for curve in every)
     rows = []
     for i, (curve, found) in enumerate(zip(every, backtested, strict=True)):
         about = dict(data=curve.data, family=curve.family, task=curve.task, model=curve.model)
         x = curve.test.padded(longest).inputs["x"]
-        weights = dict(average=found.weights, pooled=shared[i])
+        weights = dict(average=found.weights, pooled=weighed[i])
         for kind in kinds:
             own = {law: draws[law][kind][i] for law in laws}
             some = {law: dict(arrays) for law, arrays in own.items() if arrays is not None}

@@ -63,12 +63,12 @@ def pool(backtests: Sequence[Backtest]) -> tuple[Backtest, ...]:
             "backtest with more steps: backtest(..., solver=jl.Newton(max_steps=5000))."
         )
     laws = score.shape[1]
-    near = _shared(score, np.full(laws, 1 / laws))  # of all tables, where the search of each begins
-    each = [_shared(np.delete(score, t, axis=0), near) for t in range(len(score))]
+    near = shared(score, np.full(laws, 1 / laws))  # of all tables, where the search of each begins
+    each = [shared(np.delete(score, t, axis=0), near) for t in range(len(score))]
     return tuple(replace(one, prior=prior) for one, prior in zip(backtests, each, strict=True))
 
 
-def _shared(score: np.ndarray, prior: np.ndarray) -> np.ndarray:
+def shared(score: np.ndarray, prior: np.ndarray) -> np.ndarray:
     """(law,) the most probable distribution over laws, from scores (table, law) and a start."""
     tables, laws = score.shape
     silent = np.isneginf(score)

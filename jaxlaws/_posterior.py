@@ -115,12 +115,16 @@ def posterior(
                 _resampled(places, np.exp(weight), chains) if k <= KHAT else None
                 for places, weight, k in zip(found[1], weights, khat, strict=True)
             ]
+
+        def by_nuts(which: np.ndarray, length: int) -> Any:
+            parts: Any = jax.tree.map(
+                lambda leaf: leaf[which], (modes, density, found, chain, known)
+            )
+            return zip(which.tolist(), _by_nuts(model, length, chains, *parts), strict=True)
+
         left = np.flatnonzero([one is None for one in ends])
         if len(left):
-            parts: Any = jax.tree.map(
-                lambda leaf: leaf[left], (modes, density, found, chain, known)
-            )
-            for g, one in zip(left.tolist(), _by_nuts(model, draws, chains, *parts), strict=True):
+            for g, one in by_nuts(left, draws):
                 ends[g] = one
 
         def as_draws(g: int) -> Draws:
@@ -129,9 +133,7 @@ def posterior(
         made = [as_draws(g) for g in range(len(fits))]
         slow = np.array([g for g, one in enumerate(made) if one.sampled()[1].slow], int)
         if len(slow) and draws * chains > FEW:  # of fewer draws not enough can be effective
-            parts = jax.tree.map(lambda leaf: leaf[slow], (modes, density, found, chain, known))
-            longer = _by_nuts(model, LONGER * draws, chains, *parts)
-            for g, (places, stats, method, ess) in zip(slow.tolist(), longer, strict=True):
+            for g, (places, stats, method, ess) in by_nuts(slow, LONGER * draws):
                 thin = {name: values[:, ::LONGER] for name, values in stats.items()}
                 ends[g] = places[:, ::LONGER], thin, method, ess
                 made[g] = as_draws(g)

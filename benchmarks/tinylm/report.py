@@ -17,7 +17,6 @@ LARGEST = 2  # budgets held out
 EPOCHS = 10  # runs with more passes are held out
 NOISE = 0.01  # of log loss between seeds of runs as large as those of the sweeps
 RETOLD = 200
-STEP_LAW = (-0.713, 0.307, 0.571)
 REPEATED = (laws.chinchilla, laws.muennighoff)
 
 
@@ -87,8 +86,8 @@ def allocation() -> str:
     shown = [jl.isoflop(runs).frame().to_string()]
     for law in (laws.chinchilla, laws.coupled_additive):
         boot = jl.bootstrap(jl.fit(law, runs), draws=2000)
-        best = jl.frontier(boot, C=[1e10, 1e11, 1e12, 1e13, 2.5e13]).frame()
-        shown += [law.name, boot.frame().to_string(), best.to_string()]
+        uses = jl.frontier(boot, C=[1e10, 1e11, 1e12, 1e13, 2.5e13]).frame()
+        shown += [law.name, boot.frame().to_string(), uses.to_string()]
     return "\n\n".join(shown)
 
 
@@ -146,9 +145,12 @@ def rates() -> str:
     ]
     low, high = np.quantile(again, [0.05, 0.95], axis=0)
     names = ("rate ~ N^, over cells", "rate ~ D^, one size", "batch ~ D^, over cells")
+    rate, batch = (law.constants["li2025step"].values for law in (laws.step_lr, laws.step_batch))
     lines = [
         f"{name}: {one:.2f} ({a:.2f}, {b:.2f}); Step Law {theirs}"
-        for name, one, a, b, theirs in zip(names, found, low, high, STEP_LAW, strict=True)
+        for name, one, a, b, theirs in zip(
+            names, found, low, high, (rate["aN"], rate["aD"], batch["aD"]), strict=True
+        )
     ]
     head = f"90 % intervals: {RETOLD} times with the noise of seeds, {NOISE:.0%}, added again"
     return "\n".join([table.to_string(index=False, float_format="{:.4g}".format), head, *lines])

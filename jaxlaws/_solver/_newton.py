@@ -221,28 +221,21 @@ def factor(matrix: Array) -> tuple[Array, Array, Array]:
     floor = TINY_PIVOT * jnp.max(jnp.abs(jnp.diagonal(matrix))) + jnp.finfo(matrix.dtype).tiny
     rows = jnp.arange(p)
 
-    def eliminate(j: int | Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
-        lower, pivots, rest, smallest = state
-        pivot = rest[j, j]
-        smallest = jnp.minimum(smallest, pivot)
-        pivot = jnp.maximum(jnp.abs(pivot), floor)
+    def eliminate(j: int | Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        lower, rest = state
+        pivot = jnp.maximum(jnp.abs(rest[j, j]), floor)
         column = jnp.where(rows > j, rest[:, j] / pivot, 0.0)
-        rest = rest - pivot * column[:, None] * column[None, :]
-        return lower.at[:, j].add(column), pivots.at[j].set(pivot), rest, smallest
+        return lower.at[:, j].add(column), rest - pivot * column[:, None] * column[None, :]
 
-    state: tuple[Array, ...] = (
-        jnp.eye(p, dtype=matrix.dtype),
-        jnp.zeros(p, matrix.dtype),
-        matrix,
-        jnp.full((), jnp.inf, matrix.dtype),
-    )
+    state = jnp.eye(p, dtype=matrix.dtype), matrix
     if p > UNROLLED:
         state = jax.lax.fori_loop(0, p, eliminate, state)
     else:
         for j in range(p):
             state = eliminate(j, state)
-    lower, pivots, _, smallest = state
-    return lower, pivots, smallest
+    lower, rest = state
+    original = jnp.diagonal(rest)  # later eliminations leave a pivot as it is
+    return lower, jnp.maximum(jnp.abs(original), floor), jnp.min(original)
 
 
 def backsolve(lower: Array, pivots: Array, right: Array) -> Array:
