@@ -5,7 +5,9 @@
 OLMo: the 90 % interval of a new run at 7B and 13B from sixteen runs of at most 1.3B, plain and with
 what the backtest adds, beside the measured value. ScaleBench: R^2 on the test rows of all groups
 together, of every law that takes the inputs, of the one with the greatest backtest weight, and of
-the average; groups are alike tables, each with the prior that the others give it.
+the average; groups are alike tables, each with the prior that the others give it. Shares of a
+mixture say nothing about how large a run is: there the law of each loss is chosen, and the average
+stacked, by leaving out one mixture at a time.
 """
 
 import argparse
@@ -21,7 +23,16 @@ import pandas as pd
 
 import jaxlaws as jl
 from benchmarks.refits.row import explained, predicted
-from benchmarks.refits.sldbench import step_coupled, step_skewed, step_surface
+from benchmarks.refits.sldbench import (
+    floor_by_size,
+    floor_shares,
+    flp_shares,
+    step_coupled,
+    step_skewed,
+    step_surface,
+    vocab_joint,
+)
+from jaxlaws._loo import stacking
 from jaxlaws.laws.mixture import ye_data_mixing
 from jaxlaws.laws.vocabulary import width
 from tests import certified
@@ -30,6 +41,8 @@ os.environ.setdefault("JAXLAWS_DATA", str(Path(__file__).resolve().parents[2] / 
 STARTS = 32
 FEWER = {"lr_bsz": 8}  # a table of 2702 runs; every cut also tries the ends at the others
 DRAWS = 1000
+PARTS = ("train", "test")
+SIZES = {"160M": 1.6e8, "305M": 3.05e8, "410M": 4.1e8, "70M": 7e7}  # sorted as groups are
 Table = tuple[jl.Runs, jl.Runs]
 
 
@@ -68,7 +81,7 @@ def olmo() -> pd.DataFrame:
 
 def _pair(task: str) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """Training and test rows of every group."""
-    train, test = (jl.datasets.load("scalebench", f"{task}_{part}") for part in ("train", "test"))
+    train, test = (jl.datasets.load("scalebench", f"{task}_{part}") for part in PARTS)
     for group in train["group"].unique():
         yield train[train["group"] == group], test[test["group"] == group]
 
@@ -94,7 +107,8 @@ def vocab() -> tuple[list[Table], Sequence[jl.Law], list[str]]:
             for part in with_width
         )
         found.append((train, test))
-    return found, (jl.laws.vocab_parametric, jl.laws.find("vocab_parametric(count)")), ["V"]
+    laws = (jl.laws.vocab_parametric, jl.laws.find("vocab_parametric(count)"), vocab_joint)
+    return found, laws, ["V"]
 
 
 def parallel() -> tuple[list[Table], Sequence[jl.Law], list[str]]:
@@ -165,18 +179,68 @@ def scalebench(wanted: Sequence[str]) -> pd.DataFrame:
 
 
 def _domain_mixture() -> Iterator[dict[str, Any]]:
-    """Ye et al.: shares alone; no input says how large a run is, so there is no backtest."""
-    law, ends = ye_data_mixing(5), []
+    """Ye et al.: five losses at four sizes; six mixtures predicted from twenty others."""
+    train, test = (jl.datasets.load("scalebench", f"domain_mixture_{part}") for part in PARTS)
     shares = [f"proportion_domain_{i}" for i in range(1, 6)]
-    for i in range(1, 6):
-        tables = _runs("domain_mixture", r=shares, target=f"loss_domain_{i}")
-        fits = jl.fit(law, jl.Runs.stack([train for train, _ in tables]))
-        ends += [
-            (far.target, predicted(law, f.params, far))
-            for f, (_, far) in zip(fits, tables, strict=True)
-        ]
-    value = explained(*(np.concatenate(part) for part in zip(*ends, strict=True)))
-    yield dict(task="domain_mixture", law=law.name, weight=np.nan, R2=value)
+    train, test = (
+        part.assign(
+            N=part["group"].map(SIZES), mixture=part.groupby(shares, sort=False).ngroup()
+        ).sort_values(["group", "mixture"])
+        for part in (train, test)
+    )
+    ends: dict[str, list[np.ndarray]] = {}
+    measured, weights = [], []
+    for i, own in enumerate(shares):
+        target = f"loss_domain_{i + 1}"
+        laws = {  # columns, and whether one surface holds for all sizes
+            ye_data_mixing(5): (dict(r=shares), False),
+            flp_shares: (dict(h=[own, *(one for one in shares if one != own)]), False),
+            floor_shares: (dict(h=shares), False),
+            floor_by_size: (dict(N="N", h=shares), True),
+        }
+        away, each = [], []
+        for law, (columns, joint) in laws.items():
+            columns = columns | dict(target=target)
+            left = [
+                (train[train["mixture"] != k], train[train["mixture"] == k])
+                for k in train["mixture"].unique()
+            ]
+            found = _fitted(law, left, joint, columns)
+            error = np.concatenate([np.log(p) for p in found])
+            error -= np.concatenate([np.log(far[target]) for _, far in left])
+            away.append(error)
+            each.append(_fitted(law, [(train, test)], joint, columns)[0])
+            ends.setdefault(law.name, []).append(each[-1])
+        spread = np.sqrt(np.mean(np.square(away), axis=1))
+        print(target, dict(zip((law.name for law in laws), spread.round(4), strict=True)))
+        log = -0.5 * (np.stack(away) / spread[:, None]) ** 2 - np.log(spread[:, None])
+        weights.append(stacking(log.T))
+        ends.setdefault("chosen", []).append(each[int(spread.argmin())])
+        ends.setdefault("average", []).append(np.exp(weights[-1] @ np.log(each)))
+        measured.append(test[target])
+    shown = np.mean(weights, axis=0)
+    for i, (name, parts) in enumerate(ends.items()):
+        value = explained(np.concatenate(measured), np.concatenate(parts))
+        weight = shown[i] if i < len(shown) else np.nan
+        yield dict(task="domain_mixture", law=name, weight=weight, R2=value)
+
+
+def _fitted(
+    law: jl.Law, pairs: list[tuple[pd.DataFrame, pd.DataFrame]], joint: bool, columns: dict
+) -> list[np.ndarray]:
+    """What a law fitted to the first tables predicts of the second, each size alone or jointly."""
+    sizes = [slice(None)] if joint else list(SIZES)
+    tables = [
+        tuple(
+            jl.Runs.from_frame(part if joint else part[part["group"] == size], **columns)
+            for part in pair
+        )
+        for pair in pairs
+        for size in sizes
+    ]
+    fits = jl.fit(law, jl.Runs.stack([near for near, _ in tables]), starts=STARTS)
+    found = [predicted(law, fit.params, far) for fit, (_, far) in zip(fits, tables, strict=True)]
+    return [np.concatenate(found[k : k + len(sizes)]) for k in range(0, len(found), len(sizes))]
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from jaxlaws._law import NORMAL_90, Law, Parameter, Variable
 from jaxlaws._runs import Runs
 
 FARTHEST = 6.0  # bounds of an ordinary coordinate, in standard deviations of the typical range
+FARTHEST_START = 3.0  # no start has an ordinary coordinate beyond
 LARGEST_TERM = 9.0  # log of a term's largest size relative to the target
 SMALLEST_TERM = {"float64": -27.6, "float32": -13.8}  # log 1e-12, log 1e-6: a term that is gone
 DEAD_TERM = 1e-5  # share of the prediction below which a term has died
@@ -49,12 +50,14 @@ class Coordinates:
     Attributes:
         law: The law.
         terms: The positive parameters that enter linearly.
+        bent: The terms whose size at the centre of the data depends on other parameters.
         slices: Parameter -> its place in z.
         size: p, the length of z.
     """
 
     law: Law
     terms: tuple[str, ...]
+    bent: tuple[str, ...]
     slices: Mapping[str, slice]
     size: int
 
@@ -106,12 +109,7 @@ class Coordinates:
 
     def to_params(self, z: Array, frame: Frame) -> dict[str, Array]:
         """Parameters from z (p,); scalar case."""
-        values: dict[str, Array] = {}
-        unconstrained = frame.middle + frame.width * z
-        for name, where in self.slices.items():
-            if name not in self.terms:
-                p = self.law.params[name]
-                values[name] = p.support.constrain(_sized(unconstrained[where], p))
+        values = self._others(z, frame)
         sizes = self._term_sizes(values, frame)
         for name in self.terms:
             log_term = _sized(z[self.slices[name]], self.law.params[name])
@@ -133,8 +131,23 @@ class Coordinates:
                 z = z.at[where].set((inside - frame.middle[where]) / frame.width[where])
         return z
 
+    def term_sizes(self, z: Array, frame: Frame) -> dict[str, Array]:
+        """Log size of each term at the centre when its parameter is one, at z (p,)."""
+        return self._term_sizes(self._others(z, frame), frame)
+
+    def _others(self, z: Array, frame: Frame) -> dict[str, Array]:
+        """The parameters that are no terms, from z (p,)."""
+        unconstrained = frame.middle + frame.width * z
+        return {
+            name: self.law.params[name].support.constrain(
+                _sized(unconstrained[where], self.law.params[name])
+            )
+            for name, where in self.slices.items()
+            if name not in self.terms
+        }
+
     def _term_sizes(self, own: Mapping[str, Array], frame: Frame) -> dict[str, Array]:
-        """Log size of each term at the centre when its parameter is one."""
+        """The same from the parameters that are no terms."""
         if not self.terms:
             return {}
 
@@ -163,7 +176,7 @@ class Coordinates:
     def alive(self, z: np.ndarray) -> np.ndarray:
         """Starts (start, p) with every term brought to a size that its gradient can feel."""
         term = self.is_term()
-        return np.where(term, np.clip(z, *ALIVE), np.clip(z, -3.0, 3.0))
+        return np.where(term, np.clip(z, *ALIVE), np.clip(z, -FARTHEST_START, FARTHEST_START))
 
     def random_starts(self, seed: int, count: int) -> np.ndarray:
         """(start, p) starts: the first from the middle of the typical ranges, the rest spread."""
@@ -186,18 +199,19 @@ def coordinates(law: Law) -> Coordinates:
         k = int(np.prod(p.size)) if p.size else 1
         slices[name] = slice(at, at + k)
         at += k
-    return Coordinates(law, _linear_terms(law), slices, at)
+    return Coordinates(law, *_linear_terms(law), slices, at)
 
 
-def _linear_terms(law: Law) -> tuple[str, ...]:
-    """Positive parameters in which the law is affine, taken together.
+def _linear_terms(law: Law) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Positive parameters in which the law is affine, taken together, and which of them are bent.
 
     Second derivatives are looked at in a few places, relative to first ones; a parameter joins
-    when it has an effect and they vanish with itself and with all that joined before.
+    when it has an effect and they vanish with itself and with all that joined before. It is bent
+    when its first derivative is not the same everywhere.
     """
     candidates = [k for k, p in law.params.items() if p.support.name == "positive" and not p.like]
     if not candidates:
-        return ()
+        return (), ()
     rng = np.random.default_rng(0)
     inputs = {k: np.stack([_example(v, rng) for _ in range(TRIES)]) for k, v in law.inputs.items()}
     own = {k: rng.uniform(-1, 1, (TRIES, *p.size)) for k, p in law.params.items()}
@@ -235,6 +249,7 @@ def _linear_terms(law: Law) -> tuple[str, ...]:
         return jax.vmap(one)(own, inputs, low)
 
     sizes, slopes, bends = (np.asarray(v) for v in looked(own, inputs, low))
+    varies = np.ptp(slopes, axis=0) > 1e-9 * np.abs(slopes).max(axis=0)
     slopes, bends = np.abs(slopes) * sizes, np.abs(bends) * sizes[:, :, None] * sizes[:, None, :]
     with np.errstate(all="ignore"):  # no effect here, or an overflow: not affine, then
         found = bends / np.sqrt(slopes[:, :, None] * slopes[:, None, :])
@@ -244,7 +259,7 @@ def _linear_terms(law: Law) -> tuple[str, ...]:
     for i in range(len(candidates)):
         if effect[i] > 0 and all(worst[i, j] < 1e-9 for j in [*chosen, i]):
             chosen.append(i)
-    return tuple(candidates[i] for i in chosen)
+    return tuple(candidates[i] for i in chosen), tuple(candidates[i] for i in chosen if varies[i])
 
 
 def _example(variable: Variable, rng: np.random.Generator) -> np.ndarray:

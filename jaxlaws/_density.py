@@ -94,6 +94,48 @@ class Model:
         ends = range(first, first + k * len(self.blurred), k)
         return {name: place[..., i : i + k] for name, i in zip(self.blurred, ends, strict=True)}
 
+    @property
+    def views(self) -> np.ndarray:
+        """(c, d) which coordinates of a place are counted from the middle of their prior.
+
+        A term that the runs see is best told by its size among them, a term that has vanished by
+        its prior, of which that size is a bent function. So each is seen both ways: no coordinate
+        from its prior, those of one term, or those of all terms.
+        """
+        pooled = range(self.size - 2 * len(self.pooled), self.size - len(self.pooled))
+        middles = dict(zip(self.pooled, pooled, strict=True))
+        every = np.zeros((1 + len(self.layout.bent), self.size), bool)
+        for row, name in zip(every[1:], self.layout.bent, strict=True):
+            row[middles.get(name, self.layout.slices[name])] = True
+        return np.unique(np.concatenate([every, every.any(axis=0)[None]]), axis=0)
+
+    def prior_frame(self, place: Array, known: Known) -> tuple[Array, Array]:
+        """Middles and widths (d,) of the default priors of the coordinates, the others given.
+
+        Those of a term depend on the other parameters in it; all others are constant.
+        """
+        layout, p = self.layout, self.layout.size
+        middle, width = jnp.zeros_like(place), jnp.ones_like(place)
+        middle, width = middle.at[p].set(known.noise[0]), width.at[p].set(known.noise[1])
+        if self.growing:
+            width = width.at[p + 1].set(GROWTH_WIDTH)
+        first = self.size - 2 * len(self.pooled)
+        middle = middle.at[first + len(self.pooled) :].set(POOLED[0])
+        width = width.at[first + len(self.pooled) :].set(POOLED[1])
+        spreads = self.population(place)[1]
+        sizes = layout.term_sizes(self.z(place), known.frame)
+        for name in layout.terms:
+            spec, where = self.law.params[name], layout.slices[name]
+            own = spec.centre - known.frame.level + sizes[name]
+            if name in self.pooled:
+                i = self.pooled.index(name)
+                shared = jnp.mean(own) - jnp.exp(spreads[i]) * jnp.mean(place[where])
+                middle = middle.at[first + i].set(shared)
+                width = width.at[first + i].set(spec.spread)
+            else:
+                middle, width = middle.at[where].set(own), width.at[where].set(spec.spread)
+        return middle, width
+
     def z(self, place: Array) -> Array:
         """(p,) the coordinate of the law at a place (d,)."""
         z = place[: self.layout.size]

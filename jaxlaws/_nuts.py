@@ -12,18 +12,19 @@ from jax import Array
 
 from jaxlaws._density import Known, Model
 from jaxlaws._errors import InputError
-from jaxlaws._importance import Mixture
+from jaxlaws._mixture import Mixture
 from jaxlaws._risk import grow, workers
 from jaxlaws._trajectory import Point, Trajectory, advance, begin
 
 WARMUP = 500  # trajectories of every chain in which its step length and metric are learnt
 # Doublings of a trajectory at most, and the acceptance aimed at: a valley that bends needs shorter
 # steps than NUTS takes by itself, and the funnel of a population shorter ones still.
-ORDINARY = (8, 0.9)
+ORDINARY = (6, 0.9)
 POOLED = (10, 0.95)
 LANES = 64  # chains that advance side by side; the others wait for one of them to end
 STRIDE = 4  # steps of a trajectory between two looks at which have ended
-TABLES = 64  # data sets of one call of the compiled program
+JUMPS = 8  # offered after every trajectory
+TURNS = 64 * 1500  # trajectories of a chain times data sets, of one call of the compiled program
 TOLD: tuple[tuple[str, Any], ...] = (  # of every draw, and its type
     ("diverging", bool),
     ("n_steps", int),
@@ -62,7 +63,7 @@ def run_chains(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Run NUTS in the metric of a covariance.
 
-    After every trajectory a jump to a place drawn from the mixture is offered, and taken with the
+    After every trajectory jumps to places drawn from the mixture are offered, and taken with the
     probability that leaves the posterior as it is [hastings1970]: where the mixture is good, chains
     pass between modes and along bent valleys that a trajectory does not follow.
 
@@ -80,7 +81,7 @@ def run_chains(
     """
     total, chains, _ = starts.shape
     share = -(-total // workers())
-    block = min(TABLES, 1 << (share - 1).bit_length())
+    block = min(1 << (share - 1).bit_length(), max(1, TURNS // (WARMUP + draws)))
     run = _sampler(model, WARMUP, draws, min(LANES, block * chains))
     each = jax.vmap(lambda key: jax.random.split(key, chains))(keys)
 
@@ -147,14 +148,18 @@ def _sampler(model: Model, warmup: int, draws: int, lanes: int) -> Any:
 
             return energy
 
+        def frame(data: Array) -> Any:
+            return partial(model.prior_frame, known=of(data, known))
+
         def offers(task: Array) -> tuple[Point, Array]:
             """The start of a chain and the jumps of all its turns, and their log proposal."""
-            mine = of(task // chains, mixture)
-            own = jax.random.split(jax.random.fold_in(keys[task], APART), warmup + draws)
-            jumps = jax.vmap(lambda key: mine.sample(key, 1)[0])(own)
+            data = task // chains
+            mine = of(data, mixture)
+            own = jax.random.split(jax.random.fold_in(keys[task], APART), JUMPS * (warmup + draws))
+            jumps = jax.vmap(lambda key: mine.sample(key, 1, frame(data))[0])(own)
             places = jnp.concatenate([starts[task][None], jumps])
-            found = jax.vmap(jax.value_and_grad(potential(task // chains)))(places)
-            return Point(places, *found), mine.log_density(places)
+            found = jax.vmap(jax.value_and_grad(potential(data)))(places)
+            return Point(places, *found), mine.log_density(places, frame(data))
 
         offered = jax.lax.map(
             offers, jnp.arange(total, dtype=jnp.int32), batch_size=min(AHEAD, total)
@@ -169,9 +174,9 @@ def _sampler(model: Model, warmup: int, draws: int, lanes: int) -> Any:
             return begin(point, normal[:d], normal[d] < 0, most)
 
         def normals(task: Array, turn: Array) -> Array:
-            """(d + 2,) normal numbers of a turn: its momentum, direction, and the jump before."""
+            """Normal numbers of a turn: its momentum (d,), its direction, and the jumps before."""
             key = chance(task, turn, jnp.asarray((1 << most) - 1, jnp.int32))
-            return jax.random.normal(key, (d + 2,), np.float32).astype(starts.dtype)
+            return jax.random.normal(key, (d + 1 + JUMPS,), np.float32).astype(starts.dtype)
 
         def fresh(task: Array) -> _Chain:
             """A chain at its start."""
@@ -202,11 +207,15 @@ def _sampler(model: Model, warmup: int, draws: int, lanes: int) -> Any:
             normal = normals(task, turn + 1)
             point, accepted = path.whole.drawn, path.accept / path.steps
 
-            there, proposed = of((task, turn + 1), offered)
-            here = of(data, mixture).log_density(point.place[None])[0]
-            gain = point.energy - there.energy + here - proposed
-            jumped = jax.scipy.stats.norm.logcdf(normal[-1]) < gain
-            point = jax.tree.map(partial(jnp.where, jumped), there, point)
+            def jump(i: Array, state: Any) -> Any:
+                point, here, jumped = state
+                there, proposed = of((task, 1 + JUMPS * turn + i), offered)
+                gain = point.energy - there.energy + here - proposed
+                taken = jax.scipy.stats.norm.logcdf(normal[d + 1 + i]) < gain
+                return _where(taken, (there, proposed, taken), (point, here, jumped))
+
+            here = of(data, mixture).log_density(point.place[None], frame(data))[0]
+            point, _, jumped = jax.lax.fori_loop(0, JUMPS, jump, (point, here, no))
 
             pace = pace_next(target - accepted, lane.pace)
             step = jnp.exp(jnp.where(turn == warmup - 1, pace[1], pace[0]))

@@ -14,7 +14,7 @@ from jaxlaws._density import NOISE, THINNEST, Known, Model, known_of, left_of_pr
 from jaxlaws._draws import Draws
 from jaxlaws._errors import InputError
 from jaxlaws._fit import Fit, labelled
-from jaxlaws._importance import MEMBERS, climb, curved, sampled
+from jaxlaws._importance import climb, learnt, reached
 from jaxlaws._inputs import check_input_error
 from jaxlaws._nuts import agreement, numpyro, run_chains
 from jaxlaws._objective import new_noise
@@ -27,9 +27,9 @@ SAMPLERS = ("nuts", "importance")
 INWARD = (1.0, 0.5)  # climbs begin at the fit's minima and half-way to the middle of the prior
 CLIMBS = 6  # minima that climbs begin at
 NEAR = 0.1  # places closer than this in every coordinate are one
-ENOUGH = 10  # effective importance draws per dimension that tell a shape
+MODES = 6  # of a posterior, at most
 LOW = 5.0  # no chain starts at a mode whose log density is lower by more
-LONGER = 4  # times as many draws of chains that do not mix
+AGAIN = (1, 4)  # times as many draws of chains in trouble, with a better mixture each time
 DIP = 1.0  # a log density lower by this on the straight way makes two modes separate
 
 
@@ -51,18 +51,20 @@ def posterior(
       \prod_i p(s(y_i) - s(f(x_i; \theta)) \mid \sigma)^{w_i}$$
 
     The likelihood is the one whose maximum is the fit's objective; a parameter's prior has its
-    typical range as 90 % interval, unless another is given (`jl.prior_table` shows them). From the
-    modes that the fit's minima lead to, a mixture of Student's t learns the shape of the posterior
-    in z. NUTS then runs in the coordinate that this shape makes round, from the modes and from
-    places the mixture found. The fast sampler takes the mixture's own draws, with Pareto-smoothed
-    weights, and leaves to NUTS the data sets where their k-hat is above 0.7. What the mixture never
-    reached k-hat cannot see: docs/posterior.md says for which laws the fast draws are calibrated.
+    typical range as 90 % interval, unless another is given (`jl.prior_table` shows them). Particles
+    go from the prior to the posterior while the runs gain weight little by little, and a mixture of
+    Student's t learns its shape from them. NUTS then runs in the coordinate that makes the
+    posterior round, from the modes that the fit's minima lead to and from particles, and between
+    its trajectories jumps to places of the mixture. The fast sampler takes the mixture's own draws,
+    with Pareto-smoothed weights, and leaves to NUTS the data sets where their k-hat is above 0.7.
+    What the mixture never reached k-hat cannot see: docs/posterior.md says for which laws the fast
+    draws are calibrated.
 
     Args:
         fit: The fit, or several of one law (`jl.fit` of a stack), sampled side by side.
-        draws: Draws of each chain, after 500 steps of warm-up. Where chains then disagree or fewer
-            than 100 draws are effective, they are run again four times as long, which takes that
-            much longer, and every fourth draw is kept.
+        draws: Draws of each chain, after 500 steps of warm-up. Where the chains may then not be
+            used, the mixture learns from them and they are run again, and if need be once more,
+            four times as long, which takes that much longer, and every fourth draw is kept.
         chains: Number of chains.
         priors: Parameter -> NumPyro distribution of its value, in place of the typical range;
             "noise" is the scale of the residuals.
@@ -102,45 +104,61 @@ def posterior(
         each = [known_of(one, runs, own, off) for one, off in zip(fits, errors, strict=True)]
         known = jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
         modes, density = _modes(model, fits, known)
-        each_key = jax.vmap(lambda g: jax.random.split(jax.random.fold_in(key, g), 3))
-        shape, chain, noise = each_key(jnp.arange(len(fits))).T
-        first = jnp.asarray(modes), jnp.asarray(density), shape, known
-        found = jax.tree.map(np.asarray, sampled(model, *first, draws * chains))
-        weights, khat = jax.tree.map(np.asarray, _smoothed(found[2]))
+        each_key = jax.vmap(lambda g: jax.random.split(jax.random.fold_in(key, g), 4))
+        shape, learning, chain, noise = each_key(jnp.arange(len(fits))).T
+        near, mixture = _numpy(reached(model, jnp.asarray(modes), shape, known))
+        mixture, places, log = _numpy(learnt(model, mixture, near, learning, known, draws * chains))
+        weights, khat = _numpy(_smoothed(log))
         apart = [_apart(model, modes[g], one) for g, one in enumerate(each)]
 
         ends: list[Any] = [None] * len(fits)
         if sampler == "importance":
             ends = [
-                _resampled(places, np.exp(weight), chains) if k <= KHAT else None
-                for places, weight, k in zip(found[1], weights, khat, strict=True)
+                _resampled(own, np.exp(weight), chains) if k <= KHAT else None
+                for own, weight, k in zip(places, weights, khat, strict=True)
             ]
 
-        def by_nuts(which: np.ndarray, length: int) -> Any:
+        def by_nuts(which: np.ndarray, longer: int) -> None:
             parts: Any = jax.tree.map(
-                lambda leaf: leaf[which], (modes, density, found, chain, known)
+                lambda leaf: leaf[which], (modes, density, near, mixture, chain, known)
             )
-            return zip(which.tolist(), _by_nuts(model, length, chains, *parts), strict=True)
+            found = _by_nuts(model, longer * draws, chains, *parts)
+            for g, (own, stats) in zip(which.tolist(), found, strict=True):
+                thin = {name: values[:, ::longer] for name, values in stats.items()}
+                ends[g] = own[:, ::longer], thin, "NUTS", np.nan
 
-        left = np.flatnonzero([one is None for one in ends])
-        if len(left):
-            for g, one in by_nuts(left, draws):
-                ends[g] = one
+        def learn_again(which: np.ndarray) -> None:
+            """From the draws of chains, which went where no particle did."""
+            own = np.stack([ends[g][0].reshape(-1, model.size) for g in which])
+            near[which] = own[:, np.linspace(0, own.shape[1] - 1, near.shape[1]).astype(int)]
+            parts: Any = jax.tree.map(lambda leaf: leaf[which], (mixture, near, learning, known))
+            better, _, log = learnt(model, *parts, draws * chains)
+            for old, new in zip(jax.tree.leaves(mixture), jax.tree.leaves(better), strict=True):
+                old[which] = new
+            khat[which] = _smoothed(log)[1]
 
         def as_draws(g: int) -> Draws:
             return _as_draws(fits[g], model, each[g], ends[g], apart[g], float(khat[g]), noise[g])
 
+        left = np.flatnonzero([one is None for one in ends])
+        if len(left):
+            by_nuts(left, 1)
         made = [as_draws(g) for g in range(len(fits))]
-        slow = np.array([g for g, one in enumerate(made) if one.sampled()[1].slow], int)
-        if len(slow) and draws * chains > FEW:  # of fewer draws not enough can be effective
-            for g, (places, stats, method, ess) in by_nuts(slow, LONGER * draws):
-                thin = {name: values[:, ::LONGER] for name, values in stats.items()}
-                ends[g] = places[:, ::LONGER], thin, method, ess
+        for longer in AGAIN if draws * chains > FEW else ():  # of fewer not enough can be effective
+            bad = np.array([g for g in left if made[g].sampled()[1].trouble()], int)
+            if len(bad):
+                learn_again(bad)
+                by_nuts(bad, longer)
+            for g in bad:
                 made[g] = as_draws(g)
     return made[0] if isinstance(fit, Fit) else tuple(made)
 
 
 _smoothed = jax.jit(jax.vmap(smoothed))
+
+
+def _numpy(tree: Any) -> Any:
+    return jax.tree.map(np.array, tree)
 
 
 def _check(fits: tuple[Fit, ...], draws: int, chains: int, sampler: str) -> None:
@@ -192,7 +210,7 @@ def _check_pool(
 
 
 def _modes(model: Model, fits: tuple[Fit, ...], known: Known) -> tuple[np.ndarray, np.ndarray]:
-    """(g, k, d) modes, highest first and repeated up to `MEMBERS`, and (g, k) log density there."""
+    """(g, k, d) modes, highest first and repeated up to `MODES`, and (g, k) log density there."""
     layout = model.layout
     starts, data = [], []
     for g, one in enumerate(fits):
@@ -214,7 +232,7 @@ def _modes(model: Model, fits: tuple[Fit, ...], known: Known) -> tuple[np.ndarra
                 f"{fits[g].runs.name}: the posterior density of {model.law.name} is finite at none "
                 "of the fit's minima; check the priors."
             )
-        full = np.resize(order[_spread_out(tops[order], MEMBERS)], MEMBERS)
+        full = np.resize(order[_spread_out(tops[order], MODES)], MODES)
         full = full[np.argsort(-heights[full], kind="stable")]
         modes.append(tops[full])
         density.append(heights[full])
@@ -260,53 +278,29 @@ def _by_nuts(
     count: int,
     modes: np.ndarray,
     density: np.ndarray,
-    found: Any,
+    near: np.ndarray,
+    mixture: Any,
     keys: Array,
     known: Known,
 ) -> list[Any]:
-    """What NUTS finds of each data set, from its modes and the mixture's places."""
-    mixture, places, log = found
-    bent = np.asarray(_curved(model, jnp.asarray(modes[:, 0]), known))
+    """Draws and their statistics of each data set, from its modes and places (g, draw, d) near."""
     roots, starts = [], []
-    for g, (own, heights) in enumerate(zip(modes, density, strict=True)):
-        rng = np.random.default_rng(g)
+    for g, (own, heights, some) in enumerate(zip(modes, density, near, strict=True)):
         best = _spread_out(own[heights >= heights[0] - LOW], count)
-        weight = _truncated(log[g])
-        if 1 / np.sum(weight**2) < ENOUGH * model.size:  # too few count to tell a shape
-            root = bent[g]
-            near = rng.standard_normal((count - len(best), model.size))
-            rest = own[0] + 0.5 * near @ root.T
-        else:
-            middle = weight @ places[g]
-            off = (places[g] - middle) * np.sqrt(weight)[:, None]
-            root = np.linalg.cholesky(off.T @ off + 1e-9 * np.sum(off**2) * np.eye(model.size))
-            rest = places[g][rng.choice(len(weight), count - len(best), p=weight)]
-        starts.append(np.concatenate([own[best], rest]))
-        roots.append(root)
+        pick = np.random.default_rng(g).choice(len(some), count - len(best), replace=False)
+        starts.append(np.concatenate([own[best], some[pick]]))
+        spread = np.cov(some.T)
+        thin = 1e-9 * np.trace(spread) * np.eye(model.size)
+        roots.append(np.linalg.cholesky(spread + thin))
     where = np.stack(starts), np.stack(roots)
     ends, stats = run_chains(model, *where, mixture, known, keys, draws)
-    return [
-        (ends[g], {k: v[g] for k, v in stats.items()}, "NUTS", np.nan) for g in range(len(modes))
-    ]
-
-
-def _truncated(log: np.ndarray) -> np.ndarray:
-    """(draw,) normalised weights from log weights, none above the mean times the root of draws."""
-    weight = np.exp(np.where(np.isfinite(log), log - np.max(log), -np.inf))
-    weight = np.minimum(weight, np.mean(weight) * np.sqrt(len(weight)))  # [ionides2008]
-    return weight / weight.sum()
-
-
-@partial(jax.jit, static_argnums=0)
-def _curved(model: Model, modes: Array, known: Known) -> Array:
-    """(g, d, d) roots of the covariance at modes (g, d)."""
-    return jax.vmap(partial(curved, model))(modes, known)
+    return [(ends[g], {k: v[g] for k, v in stats.items()}) for g in range(len(modes))]
 
 
 def _apart(model: Model, modes: np.ndarray, known: Known) -> np.ndarray:
     """(k, d) the modes between which the log density falls, highest first."""
     kept = modes[:1]
-    for mode in modes[_spread_out(modes, MEMBERS)][1:]:
+    for mode in modes[_spread_out(modes, MODES)][1:]:
         way = np.linspace(kept, mode, 17)  # (17, k, d)
         heights = np.asarray(_heights(model, jnp.asarray(way), known))
         low = np.minimum(heights[0], heights[-1])

@@ -12,7 +12,7 @@ from jax import Array
 from jaxlaws._coordinates import coordinates
 from jaxlaws._law import Law
 from jaxlaws._risk import Problem, Shared, grow, minimise, residuals
-from jaxlaws._search import AGREE, MOST, take_lower, widening
+from jaxlaws._search import AGREE, MOST, hold_at_bounds, take_lower, widening
 from jaxlaws._solver import CONVERGED, Newton, Solution
 
 PROBE = 128  # refits that are restarted before all of them, where the fit has a single minimum
@@ -84,6 +84,7 @@ def refit(
         if not going:
             break
     _rescue(best, widest[data], solve)
+    hold_at_bounds(problem, solve, best, widest[data])
     return best, gain
 
 

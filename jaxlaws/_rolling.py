@@ -12,7 +12,7 @@ from jax import Array
 from jaxlaws._coordinates import coordinates
 from jaxlaws._law import Law
 from jaxlaws._risk import Problem, minimise, residuals
-from jaxlaws._search import AGREE, NARROWEST, take_lower, widening
+from jaxlaws._search import AGREE, NARROWEST, hold_at_bounds, take_lower, widening
 from jaxlaws._solver import CONVERGED, Newton, Solution
 
 TINY = 1e-24  # variance of residuals below which a fit is exact
@@ -70,6 +70,7 @@ def refitted(
         if len(lost):
             again = solve(best.z[lost], lost, widen=np.minimum(wider, widest[lost]))
             take_lower(best, again, lost, agree)
+    hold_at_bounds(problem, solve, best, widest)
 
     with jax.enable_x64(True):
         judged = _judge(problem.law, problem.space)(

@@ -82,31 +82,15 @@ class Sampling:
             mode=np.searchsorted(mode, self.mode[keep]),
         )
 
-    @property
-    def slow(self) -> bool:
-        """Whether chains disagree or too few of their draws are effective."""
-        return self.method == "NUTS" and bool(self._unmixed())
-
     def trouble(self) -> str:
         """Why these draws must not be used; empty when they may."""
+        worst = max(self.rhat, key=lambda k: self.rhat[k])
+        fewest = min(self.ess, key=lambda k: self.ess[k])
         if self.method != "NUTS" and not self.khat <= KHAT:
             return (
                 f"the importance weights cannot be trusted (k-hat {self.khat:.2f}, at most {KHAT} "
                 'may be); sample with sampler="nuts"'
             )
-        if words := self._unmixed():
-            return words
-        if self.divergences > DIVERGED * len(self.places) and not self.khat <= KHAT:
-            return (
-                f"{self.divergences} of {len(self.places)} draws diverged, so that a narrow part "
-                "of the posterior may be missing; narrow a prior, or fix a parameter"
-            )
-        return ""
-
-    def _unmixed(self) -> str:
-        """Where chains disagree or too few draws are effective, in words; empty for neither."""
-        worst = max(self.rhat, key=lambda k: self.rhat[k])
-        fewest = min(self.ess, key=lambda k: self.ess[k])
         if not self.rhat[worst] <= RHAT:
             return (
                 f"the chains disagree about {worst} (R-hat {self.rhat[worst]:.2f}, at most {RHAT} "
@@ -116,6 +100,11 @@ class Sampling:
             return (
                 f"{fewest} has only {self.ess[fewest]:.0f} effective draws (at least {FEW} are "
                 "needed); sample longer"
+            )
+        if self.divergences > DIVERGED * len(self.places) and not self.khat <= KHAT:
+            return (
+                f"{self.divergences} of {len(self.places)} draws diverged, so that a narrow part "
+                "of the posterior may be missing; narrow a prior, or fix a parameter"
             )
         return ""
 

@@ -1,6 +1,6 @@
 """The search of a fit: where it starts, and a look around the lowest ends."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxlaws._coordinates import Coordinates, Frame
+from jaxlaws._coordinates import FARTHEST_START, Coordinates, Frame
 from jaxlaws._errors import InputError
 from jaxlaws._risk import Problem, minimise
 from jaxlaws._solver import CONVERGED, Newton, Solution
@@ -24,6 +24,7 @@ NARROWEST = 1e3  # a search never begins with an objective so much narrower than
 AROUND = 0.5  # spread in z of the restarts around a minimum
 NEIGHBOURS = 6  # restarts around each of the lowest minima
 LOOKS = 4  # at most so many looks around
+HELD = (np.inf, 30.0, 1.0)  # annealing of what is left to search with coordinates held at bounds
 
 
 def widening(problem: Problem, data: int = 0) -> float:
@@ -74,7 +75,34 @@ def search(
         found = solve(z, data, widen=np.where(np.arange(len(z)) % count % 2 == 1, narrow, wide))
     ends = [jax.tree.map(lambda leaf, g=g: leaf[data == g], found) for g in range(tables)]
     _look_around(problem, solve, ends, widest, seed)
-    return [lowest_first(own) for own in ends]
+    ends = [lowest_first(own) for own in ends]
+    best = jax.tree.map(lambda *leaves: np.stack([leaf[0] for leaf in leaves]), *ends)
+    hold_at_bounds(problem, solve, best, widest)
+    for g, own in enumerate(ends):
+        for leaf, new in zip(own, best, strict=True):
+            leaf[0] = new[g]
+    return ends
+
+
+def hold_at_bounds(
+    problem: Problem, solve: Callable[..., Solution], best: Solution, widest: np.ndarray
+) -> None:
+    """Go on with ends (r,) that are no minima but left the range of all starts, in place.
+
+    The infimum of A N^-alpha - E may lie at alpha = 0, where A and E are infinite: the valley that
+    leads there bends away from every step. Held at its bound, such a coordinate leaves a minimum in
+    the others, which is certified once it is free, if it does not come back.
+    """
+    far = (np.abs(best.z) > FARTHEST_START) & ~problem.layout.is_term()
+    lost = np.flatnonzero((best.status != CONVERGED) & far.any(axis=1))
+    if not len(lost):
+        return
+    z, far, sides = best.z[lost], far[lost], problem.layout.bounds(problem.dtype)
+    lower, upper = (np.where(far, np.where(z < 0, *sides), side) for side in sides)
+    for widen in HELD:
+        wide = np.minimum(widen, widest[lost])
+        z = solve(z, lost, widen=wide, lower=lower, upper=upper).z
+    take_lower(best, solve(z, lost), lost, AGREE[problem.dtype])
 
 
 def distinct(solution: Solution, agree: float) -> np.ndarray:

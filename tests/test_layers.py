@@ -27,7 +27,7 @@ RANKS = [
     ["_search"],
     ["_fit"],
     ["_refit", "_rolling", "_interval", "_curvature", "_inputs", "_density", "_prior_table"],
-    ["_sampling", "_importance", "_trajectory", "_nuts"],
+    ["_sampling", "_mixture", "_annealing", "_importance", "_trajectory", "_nuts"],
     ["_draws"],
     ["_bootstrap"],
 ]

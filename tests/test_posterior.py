@@ -11,9 +11,10 @@ import numpyro.distributions as dist
 import pytest
 from jax import Array
 
+import benchmarks.posterior as benchmark
 import jaxlaws as jl
 from jaxlaws._density import NOISE_SHARE, NOISE_WIDTH, Model, known_of
-from jaxlaws._importance import mixed
+from jaxlaws._mixture import mixed
 from jaxlaws._psis import smoothed
 from jaxlaws._sampling import Sampling
 from jaxlaws._support import positive
@@ -148,13 +149,16 @@ def test_several_fits_are_sampled_side_by_side() -> None:
         jl.posterior([fits[0], other])
 
 
-def test_only_chains_that_do_not_mix_are_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_chains_in_trouble_are_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
     tables = [power_runs(12, seed=seed) for seed in (12, 13)]
     fits = jl.fit(power, jl.Runs.stack(tables), objective=jl.Squared(), starts=4)
     before = [one.sampling for one in jl.posterior(fits, draws=50)]
     mine = np.asarray(before[1].known.target)
-    slow = property(lambda own: np.array_equal(own.known.target, mine))
-    monkeypatch.setattr(Sampling, "slow", slow)
+
+    def trouble(own: Sampling) -> str:
+        return "too slow" * np.array_equal(own.known.target, mine)
+
+    monkeypatch.setattr(Sampling, "trouble", trouble)
     found = jl.posterior(fits, draws=50)
     after = [one.sampling for one in found]
     np.testing.assert_array_equal(before[0].places, after[0].places)
@@ -168,6 +172,15 @@ def test_only_chains_that_do_not_mix_are_run_again(monkeypatch: pytest.MonkeyPat
     # Of 40 draws no 100 are effective: to run them again would be in vain.
     few = jl.posterior(fits, draws=20, chains=2)
     assert len(few[1]) == 40
+
+
+def test_corners_that_runs_hardly_see_are_entered_and_left() -> None:
+    """A term that may have vanished, planted: chains agree in all of six tables.
+
+    While the mixture began at modes and saw no prior, two of these were withheld.
+    """
+    known, *_ = benchmark.sampled("chinchilla", 6, "nuts")
+    assert not [one.withheld() for one in known if one.withheld()]
 
 
 def test_nuts_and_weighted_draws_agree_on_measured_runs() -> None:
@@ -228,16 +241,21 @@ def test_what_the_prior_alone_decides_is_said() -> None:
 
 
 def test_the_mixture_draws_what_its_density_says() -> None:
-    """The mean of p/q over draws of q is one: within five standard errors."""
+    """The mean of p/q over draws of q is one, whatever members see: within five standard errors."""
+
+    def frame(place: Any) -> Any:  # the second coordinate is counted from a bent middle
+        return jnp.stack([0 * place[0], jnp.sin(place[0])]), jnp.asarray([1.0, 3.0])
+
     with jax.enable_x64(True):
         mixture = mixed(
             jnp.asarray([0.3, 0.7]),
+            jnp.asarray([[False, True], [False, False]]),
             jnp.asarray([[0.0, 1.0], [2.0, -1.0]]),
             jnp.asarray([[[1.0, 0.0], [0.5, 0.8]], [[0.4, 0.0], [-0.2, 0.6]]]),
         )
-        places = mixture.sample(jax.random.key(0), 20_000)
+        places = mixture.sample(jax.random.key(0), 20_000, frame)
         normal = -0.5 * jnp.sum((places - 1) ** 2, axis=1) - jnp.log(2 * jnp.pi)
-        ratio = np.exp(np.asarray(normal - mixture.log_density(places)))
+        ratio = np.exp(np.asarray(normal - mixture.log_density(places, frame)))
     assert abs(ratio.mean() - 1) < 5 * ratio.std() / np.sqrt(len(ratio))
 
 

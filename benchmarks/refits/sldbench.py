@@ -16,9 +16,19 @@ import jaxlaws as jl
 from benchmarks.refits.row import Row, explained, number, objective_at, predicted
 from jaxlaws import Parameter, Variable
 from jaxlaws.laws.coupled import Coupling, coupled_additive
-from jaxlaws.laws.mixture import ye_data_mixing
-from jaxlaws.laws.vocabulary import width
-from jaxlaws.quantities import Amplitude, Entropy, Exponent, Loss, Params, Tokens, positive
+from jaxlaws.laws.mixture import shukor_mixture, ye_data_mixing
+from jaxlaws.laws.sources import flp_m_loss
+from jaxlaws.laws.vocabulary import Excess, Vocabulary, Width, vocab_parametric, width
+from jaxlaws.quantities import (
+    Amplitude,
+    Entropy,
+    Exponent,
+    Loss,
+    Params,
+    Tokens,
+    positive,
+    simplex,
+)
 
 DATA = "scalebench"
 EXACT = "README, exact minimum"
@@ -27,7 +37,7 @@ THEIRS |= dict(lr_bsz="0.04")
 SHARES = [f"proportion_domain_{i}" for i in range(1, 6)]
 Slope = Annotated[Array, Parameter("", typical=(-1.5, 1.5))]
 Level = Annotated[Array, Parameter("", typical=(-30.0, 30.0))]
-Width = Annotated[Array, Parameter("", positive, (1e-4, 0.1))]
+Curve = Annotated[Array, Parameter("", positive, (1e-4, 0.1))]
 Skew = Annotated[Array, Parameter("", positive, (0.05, 1.5))]
 Rate = Annotated[Array, Variable("learning rate")]
 Batch = Annotated[Array, Variable("sequences per step")]
@@ -72,8 +82,8 @@ def step_surface(
     cB: Slope,
     b: Level,
     bD: Slope,
-    h: Width,
-    k: Width,
+    h: Curve,
+    k: Curve,
 ) -> Loss:
     r"""Chinchilla's loss, times what a learning rate and a batch away from their best ones cost.
 
@@ -104,8 +114,8 @@ def step_coupled(
     cB: Slope,
     b: Level,
     bD: Slope,
-    h: Width,
-    k: Width,
+    h: Curve,
+    k: Curve,
 ) -> Loss:
     r"""As step_surface, with the two terms raised to one power together.
 
@@ -136,8 +146,8 @@ def step_skewed(
     cB: Slope,
     b: Level,
     bD: Slope,
-    h: Width,
-    k: Width,
+    h: Curve,
+    k: Curve,
     s: Skew,
 ) -> Loss:
     r"""As step_coupled, but too high a learning rate costs more than too low a one.
@@ -148,6 +158,81 @@ def step_skewed(
     x, y = away(N, D, lr, B, c, cN, cD, cB, b, bD)
     cost = 2 * h * (jnp.expm1(s * x) - s * x) / s**2 + k * y**2
     return coupled_additive(N, D, E=E, A=A, alpha=alpha, B=G, beta=beta, k=q) * jnp.exp(cost)
+
+
+FLP, FLOOR = flp_m_loss(5), shukor_mixture(5)
+Shares = Annotated[Array, Variable("share", simplex, size=(5,))]
+Worth = Annotated[Array, FLP.params["k"]]
+Heights = Annotated[Array, FLOOR.params["C"]]
+Powers = Annotated[Array, FLOOR.params["gamma"]]
+Characters = Annotated[Array, vocab_parametric.inputs["H"]]
+SizeTerm = Annotated[Array, vocab_parametric.params["A1"]]
+VocabularyTerm = Annotated[Array, vocab_parametric.params["A2"]]
+DataTerm = Annotated[Array, vocab_parametric.params["B"]]
+Unigram = Annotated[Array, vocab_parametric.params["E"]]
+
+
+@jl.law
+def vocab_joint(
+    N_nv: Params,
+    V: Vocabulary,
+    d: Width,
+    H: Characters,
+    *,
+    A1: SizeTerm,
+    A2: VocabularyTerm,
+    B: DataTerm,
+    E: Unigram,
+    alpha1: Exponent,
+    alpha2: Exponent,
+    beta: Exponent,
+    k: Coupling,
+) -> Excess:
+    r"""As vocab_parametric, with the three terms raised to one power together.
+
+    $$L_u = -E + \left(\frac{A_1}{N_{nv}^{\alpha_1}} + \frac{A_2}{(V d)^{\alpha_2}}
+      + \frac{B}{D^{\beta}}\right)^k$$
+    """
+    terms = vocab_parametric(
+        N_nv, V, d, H, A1=A1, A2=A2, B=B, E=0.0, alpha1=alpha1, alpha2=alpha2, beta=beta
+    )
+    return terms**k - E
+
+
+@jl.law
+def flp_shares(
+    h: Shares,
+    *,
+    E: Entropy,
+    A: Annotated[Array, Parameter("", positive, (0.02, 20.0))],
+    a: Exponent,
+    k: Worth,
+) -> Loss:
+    r"""flp_m_loss at one compute, from the shares of the domains, the own one first.
+
+    $$L = E + A \left(h_0 + \sum_j k_j h_j\right)^{-a}$$
+    """
+    return FLP(h, E=E, A=A, a=a, k=k)
+
+
+@jl.law
+def floor_shares(h: Shares, *, E: Entropy, C: Heights, gamma: Powers) -> Loss:
+    r"""shukor_mixture at one size and number of tokens, whose terms E takes up.
+
+    $$L = E + \frac{1}{\sum_i C_i h_i^{\gamma_i}}$$
+    """
+    return FLOOR(1.0, 1.0, h, E=E, C=C, gamma=gamma, A=0.0, alpha=1.0, B=0.0, beta=1.0)
+
+
+@jl.law
+def floor_by_size(
+    N: Params, h: Shares, *, E: Entropy, C: Heights, gamma: Powers, A: Amplitude, alpha: Exponent
+) -> Loss:
+    r"""shukor_mixture at one number of tokens, whose term E takes up.
+
+    $$L = E + \frac{1}{\sum_i C_i h_i^{\gamma_i}} + A N^{-\alpha}$$
+    """
+    return FLOOR(N, 1.0, h, E=E, C=C, gamma=gamma, A=A, alpha=alpha, B=0.0, beta=1.0)
 
 
 def _pair(task: str) -> tuple[pd.DataFrame, pd.DataFrame]:
