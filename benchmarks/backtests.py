@@ -212,7 +212,7 @@ def _domain_mixture() -> Iterator[dict[str, Any]]:
             each.append(_fitted(law, [(train, test)], joint, columns)[0])
             ends.setdefault(law.name, []).append(each[-1])
         spread = np.sqrt(np.mean(np.square(away), axis=1))
-        print(target, dict(zip((law.name for law in laws), spread.round(4), strict=True)))
+        print(target, {law.name: round(float(sd), 4) for law, sd in zip(laws, spread, strict=True)})
         log = -0.5 * (np.stack(away) / spread[:, None]) ** 2 - np.log(spread[:, None])
         weights.append(stacking(log.T))
         ends.setdefault("chosen", []).append(each[int(spread.argmin())])

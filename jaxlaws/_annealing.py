@@ -74,7 +74,7 @@ def annealed(model: Model, modes: Array, key: Array, known: Known) -> tuple[Arra
 
     def risen(state: Any) -> Any:
         now, mixture, power, key = state
-        pick, own, key = jax.random.split(key, 3)
+        even, own, key = jax.random.split(key, 3)
 
         def narrow(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
             low, high = ends
@@ -94,7 +94,7 @@ def annealed(model: Model, modes: Array, key: Array, known: Known) -> tuple[Arra
         mixture = jax.lax.fori_loop(
             0, STEPS, lambda _, some: towards(some, now.place, weight, frame), mixture
         )
-        at = jnp.arange(PARTICLES, dtype=weight.dtype) + jax.random.uniform(pick, (), number)
+        at = jnp.arange(PARTICLES, dtype=weight.dtype) + jax.random.uniform(even, (), number)
         kept = jnp.searchsorted(jnp.cumsum(weight), at / PARTICLES)
         now = jax.tree.map(lambda leaf: leaf[jnp.clip(kept, 0, PARTICLES - 1)], now)
 

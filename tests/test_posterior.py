@@ -14,7 +14,7 @@ from jax import Array
 import benchmarks.posterior as benchmark
 import jaxlaws as jl
 from jaxlaws._density import NOISE_SHARE, NOISE_WIDTH, Model, known_of
-from jaxlaws._mixture import mixed
+from jaxlaws._mixture import mixed, placed, seen
 from jaxlaws._psis import smoothed
 from jaxlaws._sampling import Sampling
 from jaxlaws._support import positive
@@ -238,6 +238,30 @@ def test_what_the_prior_alone_decides_is_said() -> None:
     # A standard deviation from ess draws of a normal: five standard errors.
     assert abs(left["gamma"] - 1) < 5 / np.sqrt(2 * found.sampling.ess["gamma"])
     assert any("next to nothing about gamma" in note for note in found.notes())
+
+
+@pytest.mark.parametrize("pooled", [(), ("A",), ("alpha", "B")])
+def test_the_frame_of_the_prior_is_the_prior(pooled: tuple[str, ...]) -> None:
+    """Counted from its frame every coordinate is standard normal, whatever the others are."""
+    rng = np.random.default_rng(0)
+    law = jl.laws.chinchilla.per_group(*pooled, groups=3) if pooled else jl.laws.chinchilla
+    columns = dict(N=np.geomspace(1e7, 1e9, 12), D=rng.permutation(np.geomspace(1e9, 1e11, 12)))
+    columns |= dict(group=np.arange(12) % 3) if pooled else {}
+    runs = jl.Runs.from_arrays(np.linspace(2, 3, 12) + 0.01 * rng.random(12), **columns)
+    fit = jl.fit(law, runs, objective=jl.Squared(), starts=2)
+    model, known = Model(law, fit.space, True, pooled), known_of(fit, 12, {}, {})
+    with jax.enable_x64(True):
+        places = jnp.asarray(rng.standard_normal((20, model.size)))
+        middle, width = jax.vmap(lambda place: model.prior_frame(place, known))(places)
+        ours = -0.5 * np.sum(((places - middle) / width) ** 2, axis=1)
+        prior = jax.vmap(lambda place: model.log_prior(place, known))(places)
+        np.testing.assert_allclose(ours, prior, rtol=1e-9)
+        for view in model.views:
+            own = seen(places, view, middle, width)
+            back = jax.vmap(
+                lambda one, view=view: placed(one, view, lambda x: model.prior_frame(x, known))
+            )(own)
+            np.testing.assert_allclose(back, places, rtol=1e-9, atol=1e-9)
 
 
 def test_the_mixture_draws_what_its_density_says() -> None:
