@@ -17,31 +17,31 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
 import jaxlaws as jl
 from benchmarks.refits.row import explained, predicted
 from benchmarks.refits.sldbench import (
+    SHARES,
     floor_by_size,
     floor_shares,
     flp_shares,
+    pair,
     step_coupled,
     step_skewed,
     step_surface,
     vocab_joint,
+    vocab_runs,
 )
 from jaxlaws._loo import stacking
 from jaxlaws.laws.mixture import ye_data_mixing
-from jaxlaws.laws.vocabulary import width
 from tests import certified
 
 os.environ.setdefault("JAXLAWS_DATA", str(Path(__file__).resolve().parents[2] / "shared" / "data"))
 STARTS = 32
 FEWER = {"lr_bsz": 8}  # a table of 2702 runs; every cut also tries the ends at the others
 DRAWS = 1000
-PARTS = ("train", "test")
 SIZES = {"160M": 1.6e8, "305M": 3.05e8, "410M": 4.1e8, "70M": 7e7}  # sorted as groups are
 Table = tuple[jl.Runs, jl.Runs]
 
@@ -81,7 +81,7 @@ def olmo() -> pd.DataFrame:
 
 def _pair(task: str) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """Training and test rows of every group."""
-    train, test = (jl.datasets.load("scalebench", f"{task}_{part}") for part in PARTS)
+    train, test = pair(task)
     for group in train["group"].unique():
         yield train[train["group"] == group], test[test["group"] == group]
 
@@ -95,20 +95,8 @@ def lr_bsz() -> tuple[list[Table], Sequence[jl.Law], list[str]]:
 
 def vocab() -> tuple[list[Table], Sequence[jl.Law], list[str]]:
     """Tao et al.: the largest vocabulary predicted."""
-    found = []
-    for parts in _pair("vocab"):
-        columns = dict(N_nv="non_vocab_parameters", V="vocab_size", d="width", H="num_characters")
-        with_width = (
-            part.assign(width=np.asarray(width(jnp.asarray(part["non_vocab_parameters"], float))))
-            for part in parts
-        )
-        train, test = (
-            jl.Runs.from_frame(part, target="unigram_normalized_loss", **columns)
-            for part in with_width
-        )
-        found.append((train, test))
     laws = (jl.laws.vocab_parametric, jl.laws.find("vocab_parametric(count)"), vocab_joint)
-    return found, laws, ["V"]
+    return [vocab_runs()], laws, ["V"]
 
 
 def parallel() -> tuple[list[Table], Sequence[jl.Law], list[str]]:
@@ -180,31 +168,27 @@ def scalebench(wanted: Sequence[str]) -> pd.DataFrame:
 
 def _domain_mixture() -> Iterator[dict[str, Any]]:
     """Ye et al.: five losses at four sizes; six mixtures predicted from twenty others."""
-    train, test = (jl.datasets.load("scalebench", f"domain_mixture_{part}") for part in PARTS)
-    shares = [f"proportion_domain_{i}" for i in range(1, 6)]
     train, test = (
         part.assign(
-            N=part["group"].map(SIZES), mixture=part.groupby(shares, sort=False).ngroup()
+            N=part["group"].map(SIZES), mixture=part.groupby(SHARES, sort=False).ngroup()
         ).sort_values(["group", "mixture"])
-        for part in (train, test)
+        for part in pair("domain_mixture")
     )
+    mixtures = train["mixture"]
+    left = [(train[mixtures != k], train[mixtures == k]) for k in mixtures.unique()]
     ends: dict[str, list[np.ndarray]] = {}
     measured, weights = [], []
-    for i, own in enumerate(shares):
+    for i, own in enumerate(SHARES):
         target = f"loss_domain_{i + 1}"
         laws = {  # columns, and whether one surface holds for all sizes
-            ye_data_mixing(5): (dict(r=shares), False),
-            flp_shares: (dict(h=[own, *(one for one in shares if one != own)]), False),
-            floor_shares: (dict(h=shares), False),
-            floor_by_size: (dict(N="N", h=shares), True),
+            ye_data_mixing(5): (dict(r=SHARES), False),
+            flp_shares: (dict(h=[own, *(one for one in SHARES if one != own)]), False),
+            floor_shares: (dict(h=SHARES), False),
+            floor_by_size: (dict(N="N", h=SHARES), True),
         }
         away, each = [], []
         for law, (columns, joint) in laws.items():
             columns = columns | dict(target=target)
-            left = [
-                (train[train["mixture"] != k], train[train["mixture"] == k])
-                for k in train["mixture"].unique()
-            ]
             found = _fitted(law, left, joint, columns)
             error = np.concatenate([np.log(p) for p in found])
             error -= np.concatenate([np.log(far[target]) for _, far in left])

@@ -9,7 +9,17 @@ import numpy as np
 from jax import Array
 
 from jaxlaws._density import Known, Model
-from jaxlaws._mixture import Mixture, around, at_modes, joined, mixed, placed, seen, towards
+from jaxlaws._mixture import (
+    Mixture,
+    around,
+    at_modes,
+    highest_power,
+    joined,
+    mixed,
+    placed,
+    seen,
+    towards,
+)
 
 PARTICLES = 1024
 SWEEPS = 4  # after each rise of the runs' weight: a jump and a move of every particle in each
@@ -69,23 +79,14 @@ def annealed(model: Model, modes: Array, key: Array, known: Known) -> tuple[Arra
         own += stride[:, None] * (ends[a] - ends[b])
         return jax.vmap(lambda own: placed(own, view, frame))(own), jnp.zeros_like(far)
 
-    def counts(log: Array) -> Array:
-        return 1 / jnp.sum(jax.nn.softmax(log) ** 2)
-
     def risen(state: Any) -> Any:
         now, mixture, power, key = state
         even, own, key = jax.random.split(key, 3)
 
-        def narrow(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-            low, high = ends
-            middle = (low + high) / 2
-            enough = counts(middle * now.gain) >= KEPT * PARTICLES
-            return jnp.where(enough, middle, low), jnp.where(enough, high, middle)
-
         rest = 1 - power
-        low = jax.lax.fori_loop(0, 40, narrow, (jnp.zeros_like(power), rest))[0]
-        rise = jnp.maximum(jnp.maximum(low, RISE * power), 1e-12)
-        last = (rise >= rest) | (counts(rest * now.gain) >= KEPT * PARTICLES)
+        rise = highest_power(now.gain, KEPT, rest, 40)
+        rise = jnp.maximum(jnp.maximum(rise, RISE * power), 1e-12)
+        last = rise >= rest
         rise = jnp.where(last, rest, rise)
         weight = jax.nn.softmax(rise * now.gain)
         power = jnp.where(last, 1.0, power + rise)

@@ -85,8 +85,13 @@ class Model:
 
     def population(self, place: Array) -> tuple[Array, Array]:
         """(..., q) middles and log spreads in z of the pooled parameters at places (..., d)."""
-        q = len(self.pooled)
-        return place[..., self.size - 2 * q : self.size - q], place[..., self.size - q :]
+        first, q = self._first_middle, len(self.pooled)
+        return place[..., first : first + q], place[..., first + q :]
+
+    @property
+    def _first_middle(self) -> int:
+        """Where the middles of populations begin in a place."""
+        return self.size - 2 * len(self.pooled)
 
     def truth(self, place: Array) -> dict[str, Array]:
         """Input with errors -> (..., k + 1) the population of its true values."""
@@ -102,8 +107,7 @@ class Model:
         its prior, of which that size is a bent function. So each is seen both ways: no coordinate
         from its prior, those of one term, or those of all terms.
         """
-        pooled = range(self.size - 2 * len(self.pooled), self.size - len(self.pooled))
-        middles = dict(zip(self.pooled, pooled, strict=True))
+        middles = {name: self._first_middle + i for i, name in enumerate(self.pooled)}
         every = np.zeros((1 + len(self.layout.bent), self.size), bool)
         for row, name in zip(every[1:], self.layout.bent, strict=True):
             row[middles.get(name, self.layout.slices[name])] = True
@@ -119,7 +123,7 @@ class Model:
         middle, width = middle.at[p].set(known.noise[0]), width.at[p].set(known.noise[1])
         if self.growing:
             width = width.at[p + 1].set(GROWTH_WIDTH)
-        first = self.size - 2 * len(self.pooled)
+        first = self._first_middle
         middle = middle.at[first + len(self.pooled) :].set(POOLED[0])
         width = width.at[first + len(self.pooled) :].set(POOLED[1])
         spreads = self.population(place)[1]

@@ -190,17 +190,21 @@ def _root(spread: Array) -> Array:
 
 def _tempered(log: Array) -> Array:
     """(draw,) normalised weights, flattened until enough of the draws count."""
+    log = jnp.where(jnp.isfinite(log), log, jnp.min(jnp.where(jnp.isfinite(log), log, 0.0)) - 50.0)
+    return jax.nn.softmax(highest_power(log, LEAST, jnp.ones((), log.dtype), 12) * log)
 
-    def weights(power: Array) -> Array:
-        return jax.nn.softmax(power * log)
+
+def highest_power(log: Array, share: float, most: Array, halvings: int) -> Array:
+    """The highest power, at most `most`, of weights (draw,) at which a share of them counts."""
+
+    def enough(power: Array) -> Array:
+        return 1 / jnp.sum(jax.nn.softmax(power * log) ** 2) >= share * len(log)
 
     def narrow(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = ends
         middle = (low + high) / 2
-        enough = 1 / jnp.sum(weights(middle) ** 2) >= LEAST * len(log)
-        return jnp.where(enough, middle, low), jnp.where(enough, high, middle)
+        fine = enough(middle)
+        return jnp.where(fine, middle, low), jnp.where(fine, high, middle)
 
-    log = jnp.where(jnp.isfinite(log), log, jnp.min(jnp.where(jnp.isfinite(log), log, 0.0)) - 50.0)
-    enough = 1 / jnp.sum(weights(jnp.ones(())) ** 2) >= LEAST * len(log)
-    low = jax.lax.fori_loop(0, 12, narrow, (jnp.zeros(()), jnp.ones(())))[0]
-    return weights(jnp.where(enough, 1.0, low))
+    low = jax.lax.fori_loop(0, halvings, narrow, (jnp.zeros_like(most), most))[0]
+    return jnp.where(enough(most), most, low)

@@ -12,8 +12,8 @@ from jax import Array
 from jaxlaws._coordinates import coordinates
 from jaxlaws._law import Law
 from jaxlaws._risk import Problem, Shared, grow, minimise, residuals
-from jaxlaws._search import AGREE, MOST, hold_at_bounds, take_lower, widening
-from jaxlaws._solver import CONVERGED, Newton, Solution
+from jaxlaws._search import AGREE, MOST, hold_at_bounds, rescue, take_lower, widening
+from jaxlaws._solver import Newton, Solution
 
 PROBE = 128  # refits that are restarted before all of them, where the fit has a single minimum
 POOL = 64  # ends of other refits that a refit may be restarted from
@@ -56,7 +56,7 @@ def refit(
     solve = partial(minimise, problem, solver, table=table)
     best = solve(np.stack([m[0] for m in minima])[data], np.arange(len(data)), progress=progress)
     widest = np.array([widening(problem, g) for g in range(len(minima))])
-    _rescue(best, widest[data], solve)
+    rescue(solve, best, widest[data], RESCUES)
     mine = [np.flatnonzero(data == g) for g in range(len(minima))]
     probing = [len(own) == 1 for own in minima]
     quiet, gain = [0] * len(minima), np.zeros(len(minima))
@@ -83,23 +83,9 @@ def refit(
             probing[g] = False
         if not going:
             break
-    _rescue(best, widest[data], solve)
+    rescue(solve, best, widest[data], RESCUES)
     hold_at_bounds(problem, solve, best, widest[data])
     return best, gain
-
-
-def _rescue(best: Solution, widest: np.ndarray, solve: Callable[..., Solution]) -> None:
-    """Go on with the refits that are no minima yet, in place.
-
-    Few runs and a narrow objective make a valley with corners that bends away from every step; a
-    wider objective goes along it, and going on from there ends it.
-    """
-    for widen in RESCUES:
-        lost = np.flatnonzero(best.status != CONVERGED)
-        if not len(lost):
-            return
-        again = solve(best.z[lost], lost, widen=np.minimum(widen, widest[lost]))
-        take_lower(best, again, lost, AGREE[best.z.dtype.name])
 
 
 def _elsewhere(

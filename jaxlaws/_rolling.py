@@ -12,8 +12,8 @@ from jax import Array
 from jaxlaws._coordinates import coordinates
 from jaxlaws._law import Law
 from jaxlaws._risk import Problem, minimise, residuals
-from jaxlaws._search import AGREE, NARROWEST, hold_at_bounds, take_lower, widening
-from jaxlaws._solver import CONVERGED, Newton, Solution
+from jaxlaws._search import AGREE, NARROWEST, hold_at_bounds, rescue, take_lower, widening
+from jaxlaws._solver import Newton, Solution
 
 TINY = 1e-24  # variance of residuals below which a fit is exact
 RESCUES = (30.0, 1.0)  # annealing of the tries to end refits that are no minima
@@ -65,11 +65,7 @@ def refitted(
 
     mine, other = np.nonzero((data[:, None] == data[None, :]) & (rows[:, None] != rows[None, :]))
     take_lower(best, solve(best.z[other], mine), mine, agree)
-    for wider in RESCUES:
-        lost = np.flatnonzero(best.status != CONVERGED)
-        if len(lost):
-            again = solve(best.z[lost], lost, widen=np.minimum(wider, widest[lost]))
-            take_lower(best, again, lost, agree)
+    rescue(solve, best, widest, RESCUES)
     hold_at_bounds(problem, solve, best, widest)
 
     with jax.enable_x64(True):

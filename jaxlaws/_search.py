@@ -1,6 +1,6 @@
 """The search of a fit: where it starts, and a look around the lowest ends."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -82,6 +82,22 @@ def search(
         for leaf, new in zip(own, best, strict=True):
             leaf[0] = new[g]
     return ends
+
+
+def rescue(
+    solve: Callable[..., Solution], best: Solution, widest: np.ndarray, annealing: Sequence[float]
+) -> None:
+    """Go on with refits (r,) that are no minima yet, in place.
+
+    Few runs and a narrow objective make a valley with corners that bends away from every step; a
+    wider objective goes along it, and going on from there ends it.
+    """
+    for widen in annealing:
+        lost = np.flatnonzero(best.status != CONVERGED)
+        if not len(lost):
+            return
+        again = solve(best.z[lost], lost, widen=np.minimum(widen, widest[lost]))
+        take_lower(best, again, lost, AGREE[best.z.dtype.name])
 
 
 def hold_at_bounds(

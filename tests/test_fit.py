@@ -12,8 +12,8 @@ import pytest
 from scipy import optimize
 
 import jaxlaws as jl
+from benchmarks.refits.sldbench import vocab_runs
 from jaxlaws._law import law
-from jaxlaws.laws.vocabulary import width
 from jaxlaws.quantities import Amplitude, Entropy, Exponent, Loss, Scale, Signed
 
 CHINCHILLA = jl.laws.chinchilla
@@ -424,16 +424,6 @@ def test_a_fit_inside_the_users_jit_is_no_surprise(runs: jl.Runs) -> None:
 
 def test_an_infimum_at_two_bounds_is_reached() -> None:
     """ScaleBench's vocabularies: E and both amplitudes grow without end as the exponents vanish."""
-    table = jl.datasets.load("scalebench", "vocab_train")
-    size = table["non_vocab_parameters"]
-    runs = jl.Runs.from_frame(
-        table.assign(width=np.asarray(width(jnp.asarray(size, float)))),
-        target="unigram_normalized_loss",
-        N_nv="non_vocab_parameters",
-        V="vocab_size",
-        d="width",
-        H="num_characters",
-    )
-    fit = jl.fit(jl.laws.vocab_parametric, runs, starts=16)
+    fit = jl.fit(jl.laws.vocab_parametric, vocab_runs()[0], starts=16)
     assert fit.converged
     assert fit.at_bound == ("alpha1 at its lower end", "alpha2 at its lower end")

@@ -235,7 +235,8 @@ def floor_by_size(
     return FLOOR(N, 1.0, h, E=E, C=C, gamma=gamma, A=A, alpha=alpha, B=0.0, beta=1.0)
 
 
-def _pair(task: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def pair(task: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Training and test rows of a task."""
     return jl.datasets.load(DATA, f"{task}_train"), jl.datasets.load(DATA, f"{task}_test")
 
 
@@ -243,7 +244,7 @@ def _grouped(
     task: str, law: jl.Law, target: str = "loss", objective: Any = None, **columns: Any
 ) -> tuple[list[str], Sequence[jl.Fit], list[tuple[np.ndarray, np.ndarray]]]:
     """Groups, their fits (by default settings), and measured and predicted test values of each."""
-    train, test = _pair(task)
+    train, test = pair(task)
     groups = list(train["group"].unique())
     runs, far = (
         [
@@ -293,19 +294,24 @@ def parallel() -> Iterator[Row]:
     yield from _within("parscale", groups, ends, dict(stack="0.996083", pile="0.996963"))
 
 
-def vocab() -> Iterator[Row]:
-    """Tao et al.: the largest vocabulary predicted; W = V d and D = H f(V / 1000)."""
-    law = jl.laws.vocab_parametric
+def vocab_runs() -> tuple[jl.Runs, jl.Runs]:
+    """Training and test runs of vocab, whose table has no width: the paper's follows from N."""
     columns = dict(N_nv="non_vocab_parameters", V="vocab_size", d="width", H="num_characters")
-    # The table has no width; the paper's follows from the size.
     train, test = (
         jl.Runs.from_frame(
             part.assign(width=np.asarray(width(part["non_vocab_parameters"].to_numpy(float)))),
             target="unigram_normalized_loss",
             **columns,
         )
-        for part in _pair("vocab")
+        for part in pair("vocab")
     )
+    return train, test
+
+
+def vocab() -> Iterator[Row]:
+    """Tao et al.: the largest vocabulary predicted; W = V d and D = H f(V / 1000)."""
+    law = jl.laws.vocab_parametric
+    train, test = vocab_runs()
     fit = jl.fit(law, train)
     at = objective_at(law, law.published(), train)
     what = f"objective, vocab, {len(train)} rows, Huber on loss"
@@ -355,7 +361,7 @@ def data_constrained() -> Iterator[Row]:
     """Muennighoff et al.: all seven parameters, the largest runs predicted."""
     law = jl.laws.muennighoff
     columns = dict(N="params", D="tokens", U_D="unique_tokens", target="loss")
-    train, test = (jl.Runs.from_frame(part, **columns) for part in _pair("data_constrained"))
+    train, test = (jl.Runs.from_frame(part, **columns) for part in pair("data_constrained"))
     fit = jl.fit(law, train)
     at = objective_at(law, law.published(), train)
     what = "objective, data_constrained, 161 runs, Huber on log loss"
@@ -377,7 +383,7 @@ def data_constrained() -> Iterator[Row]:
 def lr_bsz() -> Iterator[Row]:
     """Li et al.: learning rate and batch, the largest size and data predicted."""
     columns = dict(N="non_embedding_param_size", D="data_size", lr="lr", B="bsz", target="lm_loss")
-    train, test = (jl.Runs.from_frame(part, **columns) for part in _pair("lr_bsz"))
+    train, test = (jl.Runs.from_frame(part, **columns) for part in pair("lr_bsz"))
     fit = jl.fit(step_surface, train)
     what = f"objective, lr_bsz, {len(train)} runs, Huber on log loss"
     yield Row(DATA, "own", what, "", "", fit.value)
