@@ -15,7 +15,6 @@ from jaxlaws._mixture import (
     at_modes,
     highest_power,
     joined,
-    mixed,
     placed,
     seen,
     towards,
@@ -90,8 +89,8 @@ def annealed(model: Model, modes: Array, key: Array, known: Known) -> tuple[Arra
         rise = jnp.where(last, rest, rise)
         weight = jax.nn.softmax(rise * now.gain)
         power = jnp.where(last, 1.0, power + rise)
-        wide = spots.root / jnp.sqrt(jnp.maximum(power, SMALL))
-        tempered = mixed(spots.share, spots.view, spots.middle, wide)
+        thin = jnp.sqrt(jnp.maximum(power, SMALL))
+        tempered = spots._replace(root=spots.root / thin, inverse=spots.inverse * thin)
         mixture = jax.lax.fori_loop(
             0, STEPS, lambda _, some: towards(some, now.place, weight, frame), mixture
         )

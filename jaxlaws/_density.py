@@ -116,7 +116,8 @@ class Model:
     def prior_frame(self, place: Array, known: Known) -> tuple[Array, Array]:
         """Middles and widths (d,) of the default priors of the coordinates, the others given.
 
-        Those of a term depend on the other parameters in it; all others are constant.
+        Those of a term depend on the other parameters in it; all others are constant. The
+        populations of true inputs are in units of the measured spread, as weak as one run.
         """
         layout, p = self.layout, self.layout.size
         middle, width = jnp.zeros_like(place), jnp.ones_like(place)
@@ -214,44 +215,31 @@ class Model:
             return known.objective.log_density(r, scale)
         return known.objective.blurred(r, scale, self.blur(place, known))
 
-    def standard(self, z: Array, params: Mapping[str, Array]) -> dict[str, Array]:
-        """Name -> (k,) parameters at a z (p,) in units of their typical ranges."""
-        found = {name: z[where] for name, where in self.layout.slices.items()}
-        for name in self.layout.terms:
-            # The coordinate of a term moves its logarithm one to one, whatever the others are.
-            spec = self.law.params[name]
-            found[name] = (jnp.log(jnp.ravel(params[name])) - spec.centre) / spec.spread
-        return found
-
     def log_priors(self, place: Array, known: Known) -> dict[str, Array]:
         """Name -> log prior density at a place (d,), up to a constant, for each parameter."""
         layout, p = self.layout, self.layout.size
         z, params = self.z(place), self.params(place, known)
         unconstrained = known.frame.middle + known.frame.width * z
-        standard = self.standard(z, params)
-        middles, spreads = self.population(place)
-        found = {NOISE: _log_noise(place[p], known)}
+        middle, width = self.prior_frame(place, known)
+        each = -0.5 * ((place - middle) / width) ** 2
+        found = {NOISE: each[p]}
+        if NOISE in known.priors:
+            found[NOISE] = jnp.sum(known.priors[NOISE].log_prob(jnp.exp(place[p]))) + place[p]
         if self.growing:
-            found[GROWTH] = -0.5 * (place[p + 1] / GROWTH_WIDTH) ** 2
-        for name, population in self.truth(place).items():
-            # In units of the measured spread; as weak as one run.
-            found[f"{name}_population"] = -0.5 * jnp.sum(population**2)
+            found[GROWTH] = each[p + 1]
+        for name, population in self.truth(each).items():
+            found[f"{name}_population"] = jnp.sum(population)
         for name, where in layout.slices.items():
-            spec, value = self.law.params[name], params[name]
-            term = name in layout.terms
-            if name in known.priors:
-                inside = jnp.ravel(jnp.log(value)) if term else unconstrained[where]
-                stretch = jax.vmap(jax.grad(spec.support.constrain))(inside)
+            found[name] = jnp.sum(each[where])
+            if name in self.pooled:
+                # The typical range is the population's: its middle counts once, not per group.
+                found[name] += sum(part[self.pooled.index(name)] for part in self.population(each))
+            elif name in known.priors:
+                value, constrain = params[name], self.law.params[name].support.constrain
+                inside = jnp.ravel(jnp.log(value)) if name in layout.terms else unconstrained[where]
+                stretch = jax.vmap(jax.grad(constrain))(inside)
                 own = jnp.sum(known.priors[name].log_prob(value))
                 found[name] = own + jnp.sum(jnp.log(jnp.abs(stretch)))
-            elif name not in self.pooled:
-                found[name] = -0.5 * jnp.sum(standard[name] ** 2)
-            else:
-                # The typical range is the population's: its middle counts once, not per group.
-                i = self.pooled.index(name)
-                apart = (spreads[i] - POOLED[0]) / POOLED[1]
-                middle = jnp.mean(standard[name]) if term else middles[i]
-                found[name] = -0.5 * (jnp.sum(place[where] ** 2) + middle**2 + apart**2)
         return found
 
     def log_prior(self, place: Array, known: Known) -> Array:
@@ -285,12 +273,6 @@ class Model:
         data = jnp.einsum("ni,n,nj->ij", slopes, known.weight, slopes)
         data += 2 * jnp.einsum("ni,n,nj->ij", growth, known.weight, growth)
         return data - jax.hessian(self._log_rest)(place, known)
-
-
-def _log_noise(log_scale: Array, known: Known) -> Array:
-    if NOISE in known.priors:
-        return jnp.sum(known.priors[NOISE].log_prob(jnp.exp(log_scale))) + log_scale
-    return -0.5 * ((log_scale - known.noise[0]) / known.noise[1]) ** 2
 
 
 def known_of(
@@ -381,10 +363,6 @@ def left_of_prior(model: Model, places: np.ndarray, known: Known) -> dict[str, f
 
 @partial(jax.jit, static_argnums=0)
 def _standard(model: Model, places: Array, known: Known) -> Array:
-    """(draw, p) parameters at places (draw, d) in units of their priors."""
-
-    def one(place: Array) -> Array:
-        standard = model.standard(model.z(place), model.params(place, known))
-        return jnp.concatenate(list(standard.values()))  # the slices of z are in the same order
-
-    return jax.vmap(one)(places)
+    """(draw, p) parameters at places (draw, d) in units of their default priors."""
+    middle, width = jax.vmap(lambda place: model.prior_frame(place, known))(places)
+    return ((places - middle) / width)[:, : model.layout.size]

@@ -84,6 +84,7 @@ def run_chains(
     block = min(1 << (share - 1).bit_length(), max(1, TURNS // (WARMUP + draws)))
     run = _sampler(model, WARMUP, draws, min(LANES, block * chains))
     each = jax.vmap(lambda key: jax.random.split(key, chains))(keys)
+    known, mixture = jax.tree.map(np.asarray, (known, mixture))  # indexed without compiling
 
     def one(first: int) -> Any:
         ids = grow(np.arange(first, min(first + block, total)), block)
@@ -127,7 +128,7 @@ def _sampler(model: Model, warmup: int, draws: int, lanes: int) -> Any:
     moments_begin, moments_next, moments_end = numpyro().welford_covariance(diagonal=False)
     windows = numpyro().build_adaptation_schedule(warmup)[1:-1]
     closes = jnp.asarray([window.end for window in windows], jnp.int32)
-    d = model.size
+    d, end = model.size, warmup + draws
 
     def of(data: Any, many: Any) -> Any:
         return jax.tree.map(lambda leaf: leaf[data], many)
@@ -155,8 +156,8 @@ def _sampler(model: Model, warmup: int, draws: int, lanes: int) -> Any:
             """The start of a chain and the jumps of all its turns, and their log proposal."""
             data = task // chains
             mine = of(data, mixture)
-            own = jax.random.split(jax.random.fold_in(keys[task], APART), JUMPS * (warmup + draws))
-            jumps = jax.vmap(lambda key: mine.sample(key, 1, frame(data))[0])(own)
+            own = jax.random.fold_in(keys[task], APART)
+            jumps = mine.sample(own, JUMPS * end, frame(data))
             places = jnp.concatenate([starts[task][None], jumps])
             found = jax.vmap(jax.value_and_grad(potential(data)))(places)
             return Point(places, *found), mine.log_density(places, frame(data))
@@ -174,9 +175,9 @@ def _sampler(model: Model, warmup: int, draws: int, lanes: int) -> Any:
             return begin(point, normal[:d], normal[d] < 0, most)
 
         def normals(task: Array, turn: Array) -> Array:
-            """Normal numbers of a turn: its momentum (d,), its direction, and the jumps before."""
+            """Normal numbers of a turn: its momentum (d,), its direction, two for a jump before."""
             key = chance(task, turn, jnp.asarray((1 << most) - 1, jnp.int32))
-            return jax.random.normal(key, (d + 1 + JUMPS,), np.float32).astype(starts.dtype)
+            return jax.random.normal(key, (d + 1 + 2 * JUMPS,), np.float32).astype(starts.dtype)
 
         def fresh(task: Array) -> _Chain:
             """A chain at its start."""
@@ -194,7 +195,7 @@ def _sampler(model: Model, warmup: int, draws: int, lanes: int) -> Any:
         def forth(lane: _Chain) -> tuple[_Chain, Array, Array]:
             """Some steps of a lane, and if they end a trajectory, the jump and the next one."""
             task, data = lane.task, lane.task // chains
-            turn = jnp.minimum(lane.turn, warmup + draws - 1)
+            turn = jnp.minimum(lane.turn, end - 1)
 
             def grow(_: int, state: Any) -> Any:
                 path, ended, _ = state
@@ -211,7 +212,8 @@ def _sampler(model: Model, warmup: int, draws: int, lanes: int) -> Any:
                 point, here, jumped = state
                 there, proposed = of((task, 1 + JUMPS * turn + i), offered)
                 gain = point.energy - there.energy + here - proposed
-                taken = jax.scipy.stats.norm.logcdf(normal[d + 1 + i]) < gain
+                luck = -(jnp.sum(normal[d + 1 :].reshape(JUMPS, 2)[i] ** 2)) / 2  # log of a uniform
+                taken = luck < gain
                 return _where(taken, (there, proposed, taken), (point, here, jumped))
 
             here = of(data, mixture).log_density(point.place[None], frame(data))[0]
@@ -223,7 +225,7 @@ def _sampler(model: Model, warmup: int, draws: int, lanes: int) -> Any:
             within = ended & (turn >= windows[0].start) & (turn <= windows[-1].end)
             after = _Chain(
                 task=task,
-                turn=lane.turn + ended,
+                turn=jnp.minimum(lane.turn + ended, end),
                 pace=_where(learns, pace, lane.pace),
                 step=jnp.where(learns, step, lane.step).astype(lane.step.dtype),
                 root=lane.root,
@@ -252,13 +254,24 @@ def _sampler(model: Model, warmup: int, draws: int, lanes: int) -> Any:
             )
 
         def step(state: Any) -> Any:
-            lane, following, out = state
-            working = (lane.task < count) & (lane.turn < warmup + draws)
-            before = lane.turn
-            lane, ended, told = jax.vmap(forth)(lane)
-            ended &= working
+            lane, begun, out = state
 
             # Rare events, and no work where no lane has one.
+            idle = lane.turn == end
+            task = begun + jnp.cumsum(idle, dtype=jnp.int32) - 1
+            lane = jax.lax.cond(
+                jnp.any(idle) & (begun < count),
+                lambda lane: _where(
+                    idle & (task < count), jax.vmap(fresh)(jnp.minimum(task, total - 1)), lane
+                ),
+                lambda lane: lane,
+                lane,
+            )
+            begun = jnp.minimum(begun + jnp.sum(idle, dtype=jnp.int32), count)
+
+            before = lane.turn
+            lane, ended, told = jax.vmap(forth)(lane)
+            ended &= before < end
             closing = ended & jnp.any(before[:, None] == closes[None], axis=1)
             lane = jax.lax.cond(
                 jnp.any(closing),
@@ -267,26 +280,17 @@ def _sampler(model: Model, warmup: int, draws: int, lanes: int) -> Any:
                 lane,
             )
             row = jnp.where(ended & (before >= warmup), lane.task, total)
-            out = out.at[row, before - warmup].set(told, mode="drop")
-            done = ended & (lane.turn == warmup + draws)
-            task = following + jnp.cumsum(done, dtype=jnp.int32) - 1
-            lane = jax.lax.cond(
-                jnp.any(done),
-                lambda lane: _where(
-                    done & (task < count), jax.vmap(fresh)(jnp.minimum(task, total - 1)), lane
-                ),
-                lambda lane: lane,
-                lane,
-            )
-            return lane, following + jnp.sum(done, dtype=jnp.int32), out
+            return lane, begun, out.at[row, before - warmup].set(told, mode="drop")
 
         def left(state: Any) -> Array:
-            lane = state[0]
-            return jnp.any((lane.task < count) & (lane.turn < warmup + draws))
+            lane, begun, _ = state
+            return (begun < count) | jnp.any(lane.turn < end)
 
-        first = jax.vmap(fresh)(jnp.arange(lanes, dtype=jnp.int32))
+        none = jax.eval_shape(jax.vmap(fresh), jnp.arange(lanes, dtype=jnp.int32))
+        idle = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), none)
+        idle = idle._replace(turn=jnp.full(lanes, end, jnp.int32))
         out = jnp.zeros((total, draws, d + len(TOLD)), starts.dtype)
-        out = jax.lax.while_loop(left, step, (first, jnp.asarray(lanes, jnp.int32), out))[2]
+        out = jax.lax.while_loop(left, step, (idle, jnp.zeros((), jnp.int32), out))[2]
         return out.reshape(tables, chains, draws, -1)
 
     return jax.jit(every)

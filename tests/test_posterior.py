@@ -13,7 +13,7 @@ from jax import Array
 
 import benchmarks.posterior as benchmark
 import jaxlaws as jl
-from jaxlaws._density import NOISE_SHARE, NOISE_WIDTH, Model, known_of
+from jaxlaws._density import GROWTH_WIDTH, NOISE_SHARE, NOISE_WIDTH, POOLED, Model, known_of
 from jaxlaws._mixture import mixed, placed, seen
 from jaxlaws._psis import smoothed
 from jaxlaws._sampling import Sampling
@@ -241,8 +241,8 @@ def test_what_the_prior_alone_decides_is_said() -> None:
 
 
 @pytest.mark.parametrize("pooled", [(), ("A",), ("alpha", "B")])
-def test_the_frame_of_the_prior_is_the_prior(pooled: tuple[str, ...]) -> None:
-    """Counted from its frame every coordinate is standard normal, whatever the others are."""
+def test_the_prior_is_normal_over_the_typical_ranges(pooled: tuple[str, ...]) -> None:
+    """A positive parameter's logarithm, whatever the others are; a population's is its middle's."""
     rng = np.random.default_rng(0)
     law = jl.laws.chinchilla.per_group(*pooled, groups=3) if pooled else jl.laws.chinchilla
     columns = dict(N=np.geomspace(1e7, 1e9, 12), D=rng.permutation(np.geomspace(1e9, 1e11, 12)))
@@ -253,9 +253,21 @@ def test_the_frame_of_the_prior_is_the_prior(pooled: tuple[str, ...]) -> None:
     with jax.enable_x64(True):
         places = jnp.asarray(rng.standard_normal((20, model.size)))
         middle, width = jax.vmap(lambda place: model.prior_frame(place, known))(places)
-        ours = -0.5 * np.sum(((places - middle) / width) ** 2, axis=1)
         prior = jax.vmap(lambda place: model.log_prior(place, known))(places)
-        np.testing.assert_allclose(ours, prior, rtol=1e-9)
+        params = jax.vmap(lambda place: model.params(place, known))(places)
+        z, rest = np.split(np.asarray(places), [model.layout.size], axis=1)
+        ours = ((rest[:, 0] - known.noise[0]) / NOISE_WIDTH) ** 2 + (rest[:, 1] / GROWTH_WIDTH) ** 2
+        for name, spec in law.params.items():
+            logs = np.log(np.asarray(params[name]).reshape(len(places), -1))
+            apart = (logs.mean(axis=1) - spec.centre) / spec.spread  # all five are positive
+            if name in pooled:
+                of_groups, i = z[:, model.layout.slices[name]], pooled.index(name)
+                middles, spreads = (np.asarray(part)[:, i] for part in model.population(places))
+                # What an exponent's population has is its middle, a size's the mean of its groups.
+                apart = middles if name == "alpha" else apart
+                ours += (of_groups**2).sum(axis=1) + ((spreads - POOLED[0]) / POOLED[1]) ** 2
+            ours += apart**2
+        np.testing.assert_allclose(-0.5 * ours, prior, rtol=1e-9)
         for view in model.views:
             own = seen(places, view, middle, width)
             back = jax.vmap(
