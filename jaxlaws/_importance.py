@@ -11,6 +11,7 @@ from jax import Array
 from jaxlaws._annealing import annealed
 from jaxlaws._density import Known, Model
 from jaxlaws._mixture import Mixture, learn
+from jaxlaws._psis import smoothed
 from jaxlaws._risk import grow
 from jaxlaws._solver import Tasks, solve
 
@@ -67,45 +68,31 @@ def climb(
     return np.asarray(found.z)[:total], heights[:total]
 
 
-@partial(jax.jit, static_argnums=0)
-def reached(model: Model, modes: Array, keys: Array, known: Known) -> tuple[Array, Mixture]:
-    """Places (g, particle, d) of many posteriors and mixtures (g,) around them and their modes.
-
-    Args:
-        model: The model.
-        modes: (g, k, d) modes.
-        keys: (g,) random keys.
-        known: The data sets, leading axis (g,).
-    """
-    return jax.lax.map(lambda some: annealed(model, *some), (modes, keys, known))
+reached = partial(jax.jit, static_argnums=0)(annealed)
 
 
 @partial(jax.jit, static_argnums=(0, 5))
 def learnt(
-    model: Model, mixture: Mixture, places: Array, keys: Array, known: Known, count: int
-) -> tuple[Mixture, Array, Array]:
-    """Let the mixtures of many data sets learn, and sample them.
+    model: Model, mixture: Mixture, places: Array, key: Array, known: Known, count: int
+) -> tuple[Mixture, Array, Array, Array]:
+    """Let a mixture learn, and sample it.
 
     Args:
         model: The model.
-        mixture: Mixtures (g,) to begin with.
-        places: (g, draw, d) what is known of the posteriors.
-        keys: (g,) random keys.
-        known: The data sets, leading axis (g,).
-        count: How many places are drawn of each.
+        mixture: The mixture to begin with.
+        places: (draw, d) what is known of the posterior.
+        key: Random key.
+        known: The data set.
+        count: How many places are drawn.
 
     Returns:
-        The learnt mixtures (g,), their own places (g, count, d) and log weights (g, count).
+        The learnt mixture, its own places (count, d), their log weights (count,) smoothed, and the
+        k-hat of these.
     """
-
-    def one(some: Any) -> tuple[Mixture, Array, Array]:
-        mixture, places, key, known = some
-        early, late = jax.random.split(key)
-        mixture = learn(model, mixture, places, early, known)
-        frame = partial(model.prior_frame, known=known)
-        own = mixture.sample(late, count, frame)
-        log = jax.vmap(lambda place: model.log_density(place, known))(own)
-        log -= mixture.log_density(own, frame)
-        return mixture, own, jnp.where(jnp.isfinite(log), log, -jnp.inf)
-
-    return jax.lax.map(one, (mixture, places, keys, known))
+    early, late = jax.random.split(key)
+    mixture = learn(model, mixture, places, early, known)
+    frame = partial(model.prior_frame, known=known)
+    own = mixture.sample(late, count, frame)
+    log = jax.vmap(lambda place: model.log_density(place, known))(own)
+    log -= mixture.log_density(own, frame)
+    return mixture, own, *smoothed(jnp.where(jnp.isfinite(log), log, -jnp.inf))

@@ -1,7 +1,6 @@
 """NUTS over many data sets and chains in one program, and its diagnostics."""
 
 import difflib
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from jax import Array
 from jaxlaws._density import Known, Model
 from jaxlaws._errors import InputError
 from jaxlaws._mixture import Mixture
-from jaxlaws._risk import grow, workers
+from jaxlaws._risk import grow, side_by_side, workers
 from jaxlaws._trajectory import Point, Trajectory, advance, begin
 
 WARMUP = 500  # trajectories of every chain in which its step length and metric are learnt
@@ -90,16 +89,11 @@ def run_chains(
         ids = grow(np.arange(first, min(first + block, total)), block)
         count = min(block, total - first)
         mine, jumps = jax.tree.map(lambda leaf: leaf[ids], (known, mixture))
-        with (  # settings are per thread, and NumPyro's own code promotes
-            jax.enable_x64(starts.dtype == np.float64),
-            jax.numpy_dtype_promotion("standard"),
-            jax.numpy_rank_promotion("allow"),
-        ):
-            found = run(starts[ids], each[ids], root[ids], jumps, mine, count * chains)
-        return np.asarray(found)[:count]
+        # Settings are per thread, and NumPyro's own code promotes.
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+            return run(starts[ids], each[ids], root[ids], jumps, mine, count * chains)[:count]
 
-    with ThreadPoolExecutor(workers()) as pool:
-        out = np.concatenate(list(pool.map(one, range(0, total, block))))
+    out = np.concatenate(side_by_side(str(starts.dtype), one, range(0, total, block)))
     stats = {name: out[..., model.size + i].astype(kind) for i, (name, kind) in enumerate(TOLD)}
     return out[..., : model.size], stats
 

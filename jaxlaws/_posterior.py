@@ -19,7 +19,7 @@ from jaxlaws._inputs import check_input_error
 from jaxlaws._nuts import agreement, numpyro, run_chains
 from jaxlaws._objective import new_noise
 from jaxlaws._prior_table import check_priors
-from jaxlaws._psis import smoothed
+from jaxlaws._risk import side_by_side
 from jaxlaws._sampling import FEW, KHAT, Sampling
 from jaxlaws._search import NEARLY
 
@@ -99,16 +99,20 @@ def posterior(
             "fit with Squared, Huber or StudentT."
         )
     model = Model(fits[0].law, fits[0].space, growing_noise, pooled, blurred)
-    with jax.enable_x64(fits[0].problem.dtype == "float64"):
+    dtype, every = fits[0].problem.dtype, range(len(fits))
+    with jax.enable_x64(dtype == "float64"):
         runs = max(one.problem.runs for one in fits)
         each = [known_of(one, runs, own, off) for one, off in zip(fits, errors, strict=True)]
         known = jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
         modes, density = _modes(model, fits, known)
         each_key = jax.vmap(lambda g: jax.random.split(jax.random.fold_in(key, g), 4))
         shape, learning, chain, noise = each_key(jnp.arange(len(fits))).T
-        near, mixture = _numpy(reached(model, jnp.asarray(modes), shape, known))
-        mixture, places, log = _numpy(learnt(model, mixture, near, learning, known, draws * chains))
-        weights, khat = _numpy(_smoothed(log))
+
+        def from_prior(g: int) -> Any:
+            places, first = reached(model, modes[g], shape[g], each[g])
+            return places, *learnt(model, first, places, learning[g], each[g], draws * chains)
+
+        near, mixture, places, weights, khat = _stacked(side_by_side(dtype, from_prior, every))
         apart = [_apart(model, modes[g], one) for g, one in enumerate(each)]
 
         ends: list[Any] = [None] * len(fits)
@@ -127,15 +131,18 @@ def posterior(
                 thin = {name: values[:, ::longer] for name, values in stats.items()}
                 ends[g] = own[:, ::longer], thin, "NUTS", np.nan
 
+        def from_chains(g: int) -> Any:
+            """What is learnt from the draws of chains, which went where no particle did."""
+            own = ends[g][0].reshape(-1, model.size)
+            some = own[np.linspace(0, len(own) - 1, near.shape[1]).astype(int)]
+            before = jax.tree.map(lambda leaf: leaf[g], mixture)
+            return some, *learnt(model, before, some, learning[g], each[g], draws * chains)
+
         def learn_again(which: np.ndarray) -> None:
-            """From the draws of chains, which went where no particle did."""
-            own = np.stack([ends[g][0].reshape(-1, model.size) for g in which])
-            near[which] = own[:, np.linspace(0, own.shape[1] - 1, near.shape[1]).astype(int)]
-            parts: Any = jax.tree.map(lambda leaf: leaf[which], (mixture, near, learning, known))
-            better, _, log = learnt(model, *parts, draws * chains)
-            for old, new in zip(jax.tree.leaves(mixture), jax.tree.leaves(better), strict=True):
+            better = _stacked(side_by_side(dtype, from_chains, which.tolist()))
+            kept = near, mixture, places, weights, khat
+            for old, new in zip(jax.tree.leaves(kept), jax.tree.leaves(better), strict=True):
                 old[which] = new
-            khat[which] = _smoothed(log)[1]
 
         def as_draws(g: int) -> Draws:
             return _as_draws(fits[g], model, each[g], ends[g], apart[g], float(khat[g]), noise[g])
@@ -154,11 +161,9 @@ def posterior(
     return made[0] if isinstance(fit, Fit) else tuple(made)
 
 
-_smoothed = jax.jit(jax.vmap(smoothed))
-
-
-def _numpy(tree: Any) -> Any:
-    return jax.tree.map(np.array, tree)
+def _stacked(trees: list[Any]) -> Any:
+    """One tree with a leading axis (g,)."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
 
 
 def _check(fits: tuple[Fit, ...], draws: int, chains: int, sampler: str) -> None:

@@ -1,7 +1,7 @@
 """The risk: a law, an objective and runs as one function of z, and its batched minimisation."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -284,6 +284,13 @@ def _mesh() -> Mesh:
 def _with_precision(dtype: str, fn: Callable[..., Any], *args: Any) -> Any:
     with jax.enable_x64(dtype == "float64"):  # the setting is per thread
         return fn(*args)
+
+
+def side_by_side(dtype: str, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+    """What work gives for each item, on the host, as many at a time as there are workers."""
+    with ThreadPoolExecutor(workers()) as pool:
+        inside = partial(_with_precision, dtype, lambda item: jax.device_get(work(item)))
+        return list(pool.map(inside, items))
 
 
 def workers() -> int:
