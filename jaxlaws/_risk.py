@@ -288,8 +288,13 @@ def _with_precision(dtype: str, fn: Callable[..., Any], *args: Any) -> Any:
 
 def side_by_side(dtype: str, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
     """What work gives for each item, on the host, as many at a time as there are workers."""
+    device = jax.config.jax_default_device
+
+    def inside(item: Any) -> Any:
+        with jax.default_device(device):  # like the precision, a setting of its thread
+            return _with_precision(dtype, lambda: jax.device_get(work(item)))
+
     with ThreadPoolExecutor(workers()) as pool:
-        inside = partial(_with_precision, dtype, lambda item: jax.device_get(work(item)))
         return list(pool.map(inside, items))
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -252,3 +253,17 @@ def test_excluded_runs_do_not_change_a_bootstrap(
     a = jl.bootstrap(padded, draws=20, key=key)
     b = jl.bootstrap(squared_fit, draws=20, key=key)
     np.testing.assert_allclose(a.params["alpha"], b.params["alpha"], rtol=1e-7)
+
+
+def test_work_on_other_threads_keeps_device_precision_and_order() -> None:
+    device = jax.devices("cpu")[0]
+
+    def work(item: int) -> Any:
+        return jnp.full(2, item) / 2, jax.config.jax_default_device
+
+    with jax.default_device(device):
+        found = _risk.side_by_side("float64", work, range(5))
+    assert [seen for _, seen in found] == [device] * 5
+    halves = np.stack([numbers for numbers, _ in found])
+    np.testing.assert_array_equal(halves, np.repeat(np.arange(5.0)[:, None] / 2, 2, axis=1))
+    assert halves.dtype == np.float64
